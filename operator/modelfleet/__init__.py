@@ -1,0 +1,3 @@
+"""Kubernetes operator for fleets of LLM model servers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""What users write: the kinds, their rules, their names and the catalogues behind them."""

@@ -1,0 +1,1 @@
+"""From pydantic models to CustomResourceDefinitions: one source for validation on the server and offline."""

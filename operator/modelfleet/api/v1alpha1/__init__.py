@@ -1,0 +1,1 @@
+"""The kinds of `modelfleet.dev/v1alpha1`."""
