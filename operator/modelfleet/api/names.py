@@ -1,8 +1,10 @@
 """Every name the operator writes into a cluster, once, with its meaning."""
 
+from typing import Final
+
 GROUP = "modelfleet.dev"
 VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
+API_VERSION: Final = "modelfleet.dev/v1alpha1"
 CATEGORY = "modelfleet"
 
 FIELD_MANAGER = "modelfleet"

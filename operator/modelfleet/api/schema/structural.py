@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 Schema = dict[str, Any]
 
+MAX_DEPTH = 12
+"""Deepest nesting of our kinds with room to spare; beyond it a model refers to itself."""
+
 KEPT = frozenset(
     {
         "type", "description", "default", "enum", "format", "pattern", "nullable", "required", "properties", "items",
@@ -56,7 +59,7 @@ def _inlined(node: Schema, definitions: dict[str, Schema], path: str) -> Schema:
     """Replace a reference by what it names; what stands beside the reference wins."""
     node = dict(node)
     while reference := node.pop("$ref", None):
-        if path.count(".") > 12:
+        if path.count(".") > MAX_DEPTH:
             _refuse(path, "a recursive model")
         node = definitions[reference.rsplit("/", 1)[-1]] | node
     if len(parts := node.get("allOf", [])) == 1:
@@ -112,6 +115,8 @@ def _without_empty_default(node: Schema) -> Schema:
 
 
 def _pruned(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_pruned(item) for item in value]
     if not isinstance(value, dict):
         return value
     pruned = {key: _pruned(child) for key, child in value.items()}

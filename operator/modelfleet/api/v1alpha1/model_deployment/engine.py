@@ -85,18 +85,20 @@ class Engine(ApiModel):
         ),
         Rule(
             cel="!has(self.maxNumBatchedTokens) || !has(self.maxNumSeqs) || self.maxNumBatchedTokens >= self.maxNumSeqs",
-            holds=lambda e: not e.max_num_batched_tokens
-            or not e.max_num_seqs
-            or e.max_num_batched_tokens >= e.max_num_seqs,
+            holds=lambda e: (
+                not e.max_num_batched_tokens or not e.max_num_seqs or e.max_num_batched_tokens >= e.max_num_seqs
+            ),
             message="`maxNumBatchedTokens` must be greater than or equal to `maxNumSeqs`",
         ),
         Rule(
             cel="!has(self.chunkedPrefill) || self.chunkedPrefill || !has(self.maxNumBatchedTokens) || !has(self.maxModelLen) "
             "|| self.maxNumBatchedTokens >= self.maxModelLen",
-            holds=lambda e: e.chunked_prefill is not False
-            or not e.max_num_batched_tokens
-            or not e.max_model_len
-            or e.max_num_batched_tokens >= e.max_model_len,
+            holds=lambda e: (
+                e.chunked_prefill is not False
+                or not e.max_num_batched_tokens
+                or not e.max_model_len
+                or e.max_num_batched_tokens >= e.max_model_len
+            ),
             message="`maxNumBatchedTokens` must be greater than or equal to `maxModelLen` when `chunkedPrefill` is false",
         ),
     )

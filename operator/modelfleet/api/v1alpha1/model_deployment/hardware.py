@@ -2,6 +2,8 @@
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.rules import Rule
 from modelfleet.api.schema.types import Int, Label, ListOf, ObjectName, Quantity, StringMap, text
@@ -47,7 +49,7 @@ class Hardware(ApiModel):
     """accelerator is a name from the accelerator catalogue, such as `nvidia-h100-80gb`."""
     capacity_type: Literal["OnDemand", "Spot"] = "OnDemand"
     """capacityType is OnDemand, or Spot for interruptible nodes: tolerations and labels from the catalogue, and a drain that fits the notice. Defaults to OnDemand."""
-    node_selector: StringMap = {}
+    node_selector: StringMap = Field(default_factory=dict)
     """nodeSelector are labels a node must have, besides the accelerator's own."""
     tolerations: Annotated[tuple[Toleration, ...], ListOf(32)] = ()
     """tolerations are taints the pods accept, besides the accelerator's own."""

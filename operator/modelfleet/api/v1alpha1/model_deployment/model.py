@@ -90,8 +90,10 @@ class Model(ApiModel):
         Rule(
             cel="!has(self.tokenSecretRef) || self.source.startsWith('hf://') "
             "|| (has(self.adapters) && self.adapters.exists(a, a.source.startsWith('hf://')))",
-            holds=lambda m: m.token_secret_ref is None
-            or any(source.startswith("hf://") for source in (m.source, *(a.source for a in m.adapters))),
+            holds=lambda m: (
+                m.token_secret_ref is None
+                or any(source.startswith("hf://") for source in (m.source, *(a.source for a in m.adapters)))
+            ),
             message="`tokenSecretRef` must be absent unless `source` or an adapter is hf://; give other credentials with `pod.envFrom`",
         ),
         Rule(

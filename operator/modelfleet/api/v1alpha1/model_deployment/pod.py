@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from pydantic import Field
+
 from modelfleet.api.names import GROUP
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.rules import Checked, Rule
@@ -84,9 +86,9 @@ class Pod(ApiModel):
         ),
     )
 
-    labels: Annotated[StringMap, Checked((NOT_OURS,))] = {}
+    labels: Annotated[StringMap, Checked((NOT_OURS,))] = Field(default_factory=dict)
     """labels are added to the pods."""
-    annotations: Annotated[StringMap, Checked((NOT_OURS,))] = {}
+    annotations: Annotated[StringMap, Checked((NOT_OURS,))] = Field(default_factory=dict)
     """annotations are added to the pods."""
     service_account_name: ObjectName | None = None
     """serviceAccountName is an existing ServiceAccount. Absent means one the operator creates for the fleet, without a token."""

@@ -45,7 +45,7 @@ class WeightsCache(ApiModel):
     claim_name: ObjectName | None = None
     """claimName is a PersistentVolumeClaim that exists in the namespace."""
     ephemeral: EphemeralCache | None = None
-    """ephemeral is an empty directory per pod: every new pod downloads again. The default."""
+    """ephemeral is an empty directory per pod: every new pod downloads again."""
     host_path: Annotated[str, text(pattern=r"^/[A-Za-z0-9._/-]+$", at_most=512)] | None = None
     """hostPath is a directory of the node, shared by the pods on it."""
 
@@ -53,5 +53,5 @@ class WeightsCache(ApiModel):
 class Weights(ApiModel):
     """Where weights are kept between starts."""
 
-    cache: WeightsCache = WeightsCache(ephemeral=EphemeralCache())
-    """cache is where downloaded weights and compiled kernels are kept. Defaults to `ephemeral`."""
+    cache: WeightsCache | None = None
+    """cache is where downloaded weights and compiled kernels are kept. Absent means `ephemeral`."""

@@ -1,0 +1,179 @@
+"""Conditions: their types, their reasons with one sentence each, and how a list of them changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from modelfleet.api.schema.base import ApiModel
+from modelfleet.api.schema.types import Int
+
+MAX_MESSAGE_LENGTH = 4096
+NEVER = "1970-01-01T00:00:00Z"
+Status = Literal["True", "False", "Unknown"]
+
+
+class ConditionType(StrEnum):
+    """What a condition is about; borrowed from Deployment, Gateway API, HorizontalPodAutoscaler and kstatus."""
+
+    READY = "Ready"
+    """The summary: accepted, the current template serves, and at least one replica is ready."""
+    ACCEPTED = "Accepted"
+    """The spec is valid and the operator acts on it."""
+    NAMES_ACCEPTED = "NamesAccepted"
+    """Every served name belongs to this fleet."""
+    FITS = "Fits"
+    """The model fits on the accelerators."""
+    AVAILABLE = "Available"
+    """At least one replica is ready."""
+    PROGRESSING = "Progressing"
+    """The fleet moves towards what the spec says, or has arrived."""
+    ABLE_TO_SCALE = "AbleToScale"
+    """The operator owns the size of the fleet's Deployment."""
+    RESOLVED_REFS = "ResolvedRefs"
+    """Every object that is named exists."""
+    RECONCILING = "Reconciling"
+    """kstatus: work is going on."""
+    STALLED = "Stalled"
+    """kstatus: nothing moves until somebody changes something."""
+
+
+class Reason(StrEnum):
+    """Why; the same word in the condition, in the Event and in the tests."""
+
+    ACCEPTED = "Accepted"
+    """The spec is valid."""
+    AS_PLANNED = "AsPlanned"
+    """The model fits, with the arithmetic in the message."""
+    CHILD_REFUSED = "ChildRefused"
+    """The API server refused a child of this object; the message is the server's."""
+    CONFLICT = "Conflict"
+    """An older object claims the same."""
+    CONTAINER_CONFIG = "ContainerConfigError"
+    """A pod cannot start because a Secret, ConfigMap or key it names is missing."""
+    CRASH_LOOP = "CrashLoop"
+    """The engine ends again and again; the message holds its last log line."""
+    DELETING = "Deleting"
+    """The object is being deleted."""
+    DOES_NOT_FIT = "DoesNotFit"
+    """The model cannot start on these accelerators."""
+    ENGINE_VERSION = "EngineVersion"
+    """The vLLM version is unknown or lacks something the spec asks for."""
+    FOREIGN_SCALER = "ForeignScaler"
+    """Somebody else sets the size of the fleet's Deployment."""
+    GATED_MODEL = "GatedModel"
+    """The hub refuses the model without a token that may read it."""
+    IMAGE_PULL = "ImagePull"
+    """The engine's image cannot be pulled."""
+    INVALID_SPEC = "InvalidSpec"
+    """The spec is not valid; what runs stays as it was."""
+    LOADING = "Loading"
+    """Replicas load their weights."""
+    NAME_TAKEN = "NameTaken"
+    """An object that does not belong to this fleet has the name of one of its children."""
+    NO_REPLICAS = "NoReplicas"
+    """The fleet's size is 0."""
+    OPERATOR_UPDATE_PENDING = "OperatorUpdatePending"
+    """A new operator or catalogue would change the pods; it waits for its turn."""
+    OUT_OF_MEMORY = "OutOfMemory"
+    """The engine ran out of accelerator memory, or the container out of memory."""
+    OWNED = "Owned"
+    """The operator owns the size."""
+    PENDING = "Pending"
+    """Nothing was looked at yet."""
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    """Pods cannot be created, as the Deployment reports."""
+    REVISION_NOT_PINNED = "RevisionNotPinned"
+    """The weights may change under a running fleet, because no revision is named."""
+    ROLLING_OUT = "RollingOut"
+    """Pods are being replaced."""
+    SERVING = "Serving"
+    """Replicas are ready and the current template serves."""
+    STABLE = "Stable"
+    """Nothing is left to do."""
+    SUSPENDED = "Suspended"
+    """The operator leaves the fleet alone, as `suspend` says."""
+    TARGET_NOT_FOUND = "TargetNotFound"
+    """A target does not exist."""
+    TIGHT_FIT = "TightFit"
+    """It may or may not fit; the fleet starts and the engine decides."""
+    UNKNOWN_ACCELERATOR = "UnknownAccelerator"
+    """The accelerator is not in the catalogue."""
+    UNKNOWN_MODEL = "UnknownModel"
+    """The model's architecture is not known, so that its fit cannot be checked."""
+    UNSCHEDULABLE = "Unschedulable"
+    """The scheduler finds no node; the message holds its reason."""
+
+
+class Condition(ApiModel):
+    """One observation, in the shape of Kubernetes' metav1.Condition."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """type is what the condition is about."""
+    status: Status
+    """status is True, False or Unknown."""
+    reason: Annotated[str, Field(min_length=1, max_length=1024)]
+    """reason is one CamelCase word that says why."""
+    message: Annotated[str, Field(max_length=32_768)] = ""
+    """message is for people: the field, what was found, what to do."""
+    observed_generation: Int | None = None
+    """observedGeneration is the generation of the spec the condition was set for."""
+    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """lastTransitionTime is when status last changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A condition without its times: what pure functions return."""
+
+    type: ConditionType
+    status: Status
+    reason: Reason
+    message: str = ""
+
+
+def timestamp(now: datetime) -> str:
+    """Return *now* in the format of Kubernetes, in seconds and UTC."""
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def merged(
+    previous: Iterable[Condition],
+    findings: Iterable[Finding],
+    *,
+    generation: int,
+    now: datetime,
+) -> tuple[Condition, ...]:
+    """
+    Return the conditions for *findings*, in their order.
+
+    `lastTransitionTime` is kept where the status did not change. Types that are no longer found disappear.
+    """
+    before = {condition.type: condition for condition in previous}
+    return tuple(_condition(finding, before.get(finding.type), generation, now) for finding in findings)
+
+
+def _condition(finding: Finding, before: Condition | None, generation: int, now: datetime) -> Condition:
+    unchanged = before is not None and before.status == finding.status and before.last_transition_time != NEVER
+    return Condition(
+        type=finding.type.value,
+        status=finding.status,
+        reason=finding.reason.value,
+        message=finding.message[:MAX_MESSAGE_LENGTH],
+        observed_generation=generation,
+        last_transition_time=before.last_transition_time if before and unchanged else timestamp(now),
+    )
+
+
+def pending(condition_type: ConditionType) -> Condition:
+    """Return the condition the schema gives to an object nobody has looked at yet."""
+    return Condition(
+        type=condition_type.value,
+        status="Unknown",
+        reason=Reason.PENDING.value,
+        message="Waiting for the operator.",
+        last_transition_time=NEVER,
+    )

@@ -1,0 +1,77 @@
+"""`CachePolicy`: what is cached where, for the fleets it targets."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from modelfleet.api.conditions import Condition, ConditionType, pending
+from modelfleet.api.names import API_VERSION
+from modelfleet.api.schema.base import ApiModel
+from modelfleet.api.schema.rules import Rule
+from modelfleet.api.schema.types import Bool, Int, ListOf, ObjectName
+from modelfleet.api.v1alpha1.metadata import NAME_RULE, ObjectMeta
+
+
+class TargetRef(ApiModel):
+    """A ModelDeployment in the same namespace."""
+
+    name: ObjectName
+    """name is the ModelDeployment's name."""
+
+
+class KvOffload(ApiModel):
+    """A second tier of the KV cache, in the node's memory."""
+
+    cpu_gib: Annotated[Int, Field(ge=1, le=16_384, alias="cpuGiB")]
+    """cpuGiB is how much of the node's memory one replica uses for it, in GiB; it is added to the pod's memory request."""
+    backend: Literal["Native", "LMCache"] = "Native"
+    """backend is who moves the blocks: vLLM itself, or LMCache inside the image. Defaults to Native."""
+
+
+class EngineCache(ApiModel):
+    """Caching inside the model server."""
+
+    rules = (
+        Rule(
+            cel="has(self.prefixCaching) || has(self.kvOffload)",
+            holds=lambda e: e.prefix_caching is not None or e.kv_offload is not None,
+            message="at least one of `prefixCaching` and `kvOffload` must be set",
+        ),
+    )
+
+    prefix_caching: Bool | None = None
+    """prefixCaching reuses the KV blocks of prompts that begin alike. Absent means vLLM's own default, which is on."""
+    kv_offload: KvOffload | None = None
+    """kvOffload keeps evicted KV blocks in the node's memory."""
+
+
+class CachePolicySpec(ApiModel):
+    """Which fleets, and what is cached in them."""
+
+    target_refs: Annotated[tuple[TargetRef, ...], ListOf(64, keys=("name",)), Field(min_length=1)]
+    """targetRefs are the ModelDeployments the policy is for. Of two policies for one fleet, the older wins."""
+    engine: EngineCache
+    """engine is caching inside the model server."""
+
+
+class CachePolicyStatus(ApiModel):
+    """What is observed of a policy."""
+
+    observed_generation: Int | None = None
+    """observedGeneration is the generation of the spec this status is about."""
+    conditions: Annotated[tuple[Condition, ...], ListOf(16, keys=("type",))] = (pending(ConditionType.READY),)
+    """conditions say what holds, and why."""
+
+
+class CachePolicy(ApiModel):
+    """CachePolicy declares what is cached where, for the fleets it targets."""
+
+    rules = (NAME_RULE,)
+
+    api_version: Literal["modelfleet.dev/v1alpha1"] = API_VERSION
+    kind: Literal["CachePolicy"] = "CachePolicy"
+    metadata: ObjectMeta
+    spec: CachePolicySpec
+    """spec is what is cached where."""
+    status: CachePolicyStatus = CachePolicyStatus()
+    """status is what is observed."""
