@@ -1,0 +1,1 @@
+"""Everything that touches the world: watches, the API server, health and metrics."""

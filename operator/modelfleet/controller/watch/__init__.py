@@ -1,0 +1,1 @@
+"""From watch events to keys that ask for a reconcile."""
