@@ -1,0 +1,7 @@
+"""Whether a model fits on an accelerator, for each tensor-parallel size, and how much it can serve."""
+
+from modelfleet.workload.fit.inputs import FitInput
+from modelfleet.workload.fit.startup import startup_budget_seconds
+from modelfleet.workload.fit.table import FitReason, FitRow, Verdict, choose, fit_table
+
+__all__ = ["FitInput", "FitReason", "FitRow", "Verdict", "choose", "fit_table", "startup_budget_seconds"]
