@@ -34,9 +34,12 @@ class Cluster:
     lead to the same state when they run twice. With a fence, no write starts that could outlive the lease.
     """
 
-    def __init__(self, transport: Transport, *, fence: Fence | None = None) -> None:
+    def __init__(
+        self, transport: Transport, *, fence: Fence | None = None, write_timeout_seconds: float = WRITE_TIMEOUT_SECONDS
+    ) -> None:
         self.transport = transport
         self._fence = fence
+        self._write_timeout = write_timeout_seconds
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None, *, context: str | None = None) -> "Cluster":
@@ -48,9 +51,9 @@ class Cluster:
         """Return a client that speaks through *api*."""
         return cls(Transport(api))
 
-    def fenced(self, fence: Fence) -> "Cluster":
-        """Return the same client with *fence* before every write."""
-        return Cluster(self.transport, fence=fence)
+    def fenced(self, fence: Fence, *, write_timeout_seconds: float = WRITE_TIMEOUT_SECONDS) -> "Cluster":
+        """Return the same client with *fence* before every write; a write is given up after its time."""
+        return Cluster(self.transport, fence=fence, write_timeout_seconds=write_timeout_seconds)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -124,7 +127,7 @@ class Cluster:
             query=_write_query(manager, subresource=subresource, dry_run=dry_run) | {"force": force},
             body=obj,
             content_type=APPLY_PATCH,
-            timeout_seconds=WRITE_TIMEOUT_SECONDS,
+            timeout_seconds=self._write_timeout,
             fence=None if dry_run else self._fence,
         )
         return await self.transport.json(call)
@@ -148,7 +151,7 @@ class Cluster:
             query=_write_query(manager, subresource=subresource),
             body=patch,
             content_type=MERGE_PATCH,
-            timeout_seconds=WRITE_TIMEOUT_SECONDS,
+            timeout_seconds=self._write_timeout,
             fence=self._fence,
         )
         return await self.transport.json(call)
@@ -162,7 +165,7 @@ class Cluster:
             resource=resource.plural,
             query=_write_query(manager),
             body=obj,
-            timeout_seconds=WRITE_TIMEOUT_SECONDS,
+            timeout_seconds=self._write_timeout,
             idempotent=False,
             fence=self._fence,
         )
@@ -191,7 +194,7 @@ class Cluster:
             path=resource.path(namespace, name),
             resource=resource.plural,
             body={key: value for key, value in options.items() if value not in (None, {})},
-            timeout_seconds=WRITE_TIMEOUT_SECONDS,
+            timeout_seconds=self._write_timeout,
             fence=self._fence,
         )
         try:
