@@ -1,0 +1,151 @@
+"""A running lab, as tests and the command line see it."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from e2e.lab import debian, fake_nodes, host, netns, node, processes, provision, start, stop, tools
+from e2e.lab.errors import LabError
+from e2e.lab.fake_nodes import FakeNodes
+from e2e.lab.kube import Api
+from e2e.lab.layout import Layout
+from e2e.lab.locks import exclusive
+from e2e.lab.progress import Progress, silent
+from e2e.lab.start import Extent, Request
+
+DEFAULT_NAME = "lab"
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A real cluster on this machine. Make one with `Lab.up`, or take the one that runs with `Lab.running`."""
+
+    layout: Layout
+
+    @classmethod
+    def up(cls, *, name: str = DEFAULT_NAME, request: Request | None = None, progress: Progress | None = None) -> Self:
+        """
+        Return the lab called *name*, started if it does not run.
+
+        A lab that is up is returned as it is, whatever *request* asks; one that is broken is removed first.
+        """
+        host.require_capable()
+        layout, request, progress = Layout(name), request or Request(), progress or Progress()
+        with exclusive(f"lab/{name}", progress=progress):
+            if is_up(layout):
+                progress.note(f"lab {name!r} is up already")
+                return cls(layout)
+            debian.ensure(debian.LAB_PACKAGES, progress=progress)
+            binaries = provision.ensure(tools.named(_tools_of(request)), progress=progress)
+            if stop.is_anything_left(layout):
+                progress.note(f"removing what is left of lab {name!r}")
+                stop.take_down(layout, progress=silent())
+            start.bring_up(layout, request, binaries=binaries, progress=progress)
+        progress.note(f"lab {name!r} is up; KUBECONFIG={layout.kubeconfig}")
+        return cls(layout)
+
+    @classmethod
+    def running(cls, name: str = DEFAULT_NAME) -> Self:
+        """Return the lab called *name*; LabError when it is not up."""
+        layout = Layout(name)
+        if not is_up(layout):
+            raise LabError(f"lab {name!r} must be up; run `python -m e2e.lab up --name {name}`")
+        return cls(layout)
+
+    def down(self, *, progress: Progress | None = None) -> None:
+        """Remove the lab and everything it left on the machine; nothing happens when there is none."""
+        remove(self.layout, progress=progress or Progress())
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Works from the machine itself, outside the lab's network namespace."""
+        return self.layout.kubeconfig
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment for programs that talk to the lab's API server."""
+        return {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+
+    @property
+    def api(self) -> Api:
+        """A minimal client of the lab's API server, as cluster administrator."""
+        return Api.of(self.kubeconfig)
+
+    @property
+    def audit_log(self) -> Path:
+        """One JSON event per write to the API server."""
+        return self.layout.audit_log
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        """Return what kubectl prints for *arguments*; LabError with its complaint when it fails and *check* is set."""
+        done = subprocess.run(
+            [binary("kubectl"), *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise LabError(f"`kubectl {' '.join(arguments)}` ended with code {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
+
+    def run_in(self, argv: Sequence[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run *argv* where pod and service addresses answer, and return it with its output as text."""
+        return netns.run_in(self.layout, argv, check=check)
+
+    @contextmanager
+    def network(self) -> Iterator[None]:
+        """Move the calling thread to where pod and service addresses answer, while the body runs."""
+        with netns.entered(self.layout):
+            yield
+
+    def load_image(self, archive: Path) -> None:
+        """Give the node the images in the docker-save *archive*, under the names written in it."""
+        node.import_archive(self.layout, binary("ctr"), archive)
+
+    def add_fake_nodes(self, nodes: FakeNodes, *, progress: Progress | None = None) -> None:
+        """Add nodes that only claim to run their pods, and return when all are Ready."""
+        kwok = provision.ensure(tools.named(("kwok",)), progress=progress or Progress())["kwok"]
+        fake_nodes.add(self.layout, nodes, kwok=kwok)
+
+    def stop(self, component: str, *, seconds: float = 10) -> None:
+        """End a component such as ``kube-apiserver``; SIGKILL after *seconds*."""
+        processes.stop(processes.recorded(self.layout, component), seconds=seconds)
+
+    def start(self, component: str) -> None:
+        """Start a stopped component again; returns before it is ready."""
+        processes.restart(self.layout, component)
+
+
+def is_up(layout: Layout) -> bool:
+    """Whether the lab was brought up to its end and its API server's process still runs."""
+    if not layout.ready_file.exists():
+        return False
+    return all(processes.is_running(record) for record in processes.records(layout))
+
+
+def remove(layout: Layout, *, progress: Progress) -> None:
+    """Remove the lab and everything it left on the machine; says so when there is none."""
+    host.require_capable()
+    with exclusive(f"lab/{layout.name}", progress=progress):
+        if not stop.is_anything_left(layout):
+            progress.note(f"lab {layout.name!r} is not there")
+            return
+        stop.take_down(layout, progress=progress)
+
+
+def binary(name: str) -> Path:
+    """Return the path of one of the lab's programs, which must have been provisioned."""
+    for tool in tools.TOOLS:
+        if name in tool.binaries and (found := provision.locate(tool)) is not None:
+            return found[name]
+    raise LabError(f"{name!r} must be provisioned; run `python -m e2e.lab provision`")
+
+
+def _tools_of(request: Request) -> tuple[str, ...]:
+    return tools.NODE if request.extent is Extent.NODE else tools.API
