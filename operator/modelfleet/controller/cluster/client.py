@@ -8,7 +8,7 @@ from kubernetes.aio.client import ApiClient
 
 from modelfleet.controller.cluster import connection
 from modelfleet.controller.cluster.errors import Expired, Invalid, NotFound
-from modelfleet.controller.cluster.resources import PODS, Json, Resource
+from modelfleet.controller.cluster.resources import PODS, Json, Resource, with_kind
 from modelfleet.controller.cluster.transport import WRITE_TIMEOUT_SECONDS, Call, Fence, Transport
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -234,13 +234,6 @@ class Cluster:
         except NotFound:
             return False
         return any(resource["name"] == plural for resource in served.get("resources", ()))
-
-
-def with_kind(resource: Resource, obj: Json) -> Json:
-    """Return *obj* with the `apiVersion` and `kind` that items of a list lack."""
-    obj.setdefault("apiVersion", resource.api_version)
-    obj.setdefault("kind", resource.kind)
-    return obj
 
 
 def _write_query(manager: str, *, subresource: str | None = None, dry_run: bool = False) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import contextlib
 import datetime as dt
 import logging
 import random
+import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -74,6 +75,11 @@ class ApiLeaseStore:
             timeout_seconds=REQUEST_TIMEOUT_SECONDS,
         )
         return await self._transport.json(call)
+
+
+def unique_identity(pod_name: str) -> str:
+    """Return a holder's name for this process: a restarted container is another holder in the same pod."""
+    return f"{pod_name}_{uuid.uuid4().hex[:8]}"
 
 
 class Lease:

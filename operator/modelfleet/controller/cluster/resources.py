@@ -45,6 +45,13 @@ class Resource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
+def with_kind(resource: Resource, obj: Json) -> Json:
+    """Return *obj* with the `apiVersion` and `kind` that items of a list lack."""
+    obj.setdefault("apiVersion", resource.api_version)
+    obj.setdefault("kind", resource.kind)
+    return obj
+
+
 CRDS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
 DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
 EVENTS = Resource("events.k8s.io/v1", "Event", "events")

@@ -1,0 +1,87 @@
+"""Whole lists of what is watched, which show what a watch has missed."""
+
+import logging
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from modelfleet.controller.cluster.errors import ClusterError, NotFound
+from modelfleet.controller.cluster.resources import Json, Resource
+from modelfleet.controller.watch.intake import Intake, Place
+
+Objects = list[Json]
+Key = TypeVar("Key", bound=Hashable)
+
+log = logging.getLogger(__name__)
+
+
+class Lister(Protocol):
+    """The one request that lists need, as the cluster's client has it."""
+
+    async def list(
+        self, resource: Resource, namespace: str | None = None, *, label_selector: str | None = None
+    ) -> tuple[Objects, str]:
+        """Return all objects and the version they were read at, or raise `NotFound` for an unknown resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A resource to watch, limited by labels on the server's side; an *optional* one may be unknown to the server."""
+
+    resource: Resource
+    label_selector: str | None = None
+    optional: bool = False
+
+    def places(self, namespaces: Sequence[str]) -> tuple[Place, ...]:
+        """Return where to watch it; no namespaces means all of them."""
+        chosen: Sequence[str | None] = namespaces if namespaces and self.resource.namespaced else (None,)
+        return tuple(Place(self.resource, namespace) for namespace in chosen)
+
+
+class Lists(Generic[Key]):
+    """Lists what is watched, and knows which of it the API server serves."""
+
+    def __init__(
+        self, cluster: Lister, intake: Intake[Key], watches: Sequence[Watch], *, namespaces: Sequence[str] = ()
+    ) -> None:
+        self._cluster, self._intake = cluster, intake
+        self._namespaces = tuple(namespaces)
+        self.watches = tuple(watches)
+        self.served: frozenset[Watch] = frozenset()
+
+    async def take_all(self) -> bool:
+        """List everything, and return whether all that is required could be listed."""
+        results = [await self.take(watch) for watch in self.watches]
+        return all(results)
+
+    async def take_missing(self) -> None:
+        """Try again what the API server did not know last time."""
+        for watch in self.watches:
+            if watch not in self.served:
+                await self.take(watch)
+
+    async def take(self, watch: Watch) -> bool:
+        """Take in one resource, and return whether it is known; an optional one that is missing counts as empty."""
+        try:
+            for place in watch.places(self._namespaces):
+                items, version = await self._cluster.list(
+                    place.resource, place.namespace, label_selector=watch.label_selector
+                )
+                self._intake.whole_list(place, items, version)
+        except NotFound:
+            return self._note_missing(watch)
+        except ClusterError as error:
+            log.warning("a list failed", extra={"resource": str(watch.resource), "error": str(error)})
+            return False
+        self.served |= {watch}
+        self._intake.cache.mark_listed(watch.resource)
+        return True
+
+    def _note_missing(self, watch: Watch) -> bool:
+        self.served -= {watch}
+        self._intake.gone(watch.resource)
+        if watch.optional:
+            self._intake.cache.mark_listed(watch.resource)
+        else:
+            log.warning("a CRD must be installed, it is missing", extra={"resource": str(watch.resource)})
+        return watch.optional
