@@ -1,0 +1,1 @@
+"""The HTTP server: vLLM's routes, status codes and JSON."""

@@ -1,0 +1,1 @@
+"""What `/metrics` shows: families by release, their values, and their exposition."""
