@@ -96,12 +96,13 @@ def _openapi_bounds(node: Schema) -> Schema:
 
 
 def _with_object_kind(node: Schema) -> Schema:
-    """An object has named properties, or values of one type, or is handed on as it is; never a mixture."""
+    """An object has named properties, or values of one type; an open one also keeps what it does not name."""
     if node.get("type") != "object":
         return node
-    if "properties" in node or node.get("additionalProperties") in (True, False, {}):
+    is_open = node.get("additionalProperties") in (True, {})
+    if "properties" in node or is_open or node.get("additionalProperties") is False:
         node.pop("additionalProperties", None)
-    if "properties" not in node and "additionalProperties" not in node:
+    if is_open or not node.keys() & {"properties", "additionalProperties"}:
         node["x-kubernetes-preserve-unknown-fields"] = True
     return node
 
