@@ -1,0 +1,46 @@
+{{/* Values that contradict each other; a single value is checked by values.schema.json. */}}
+{{- define "modelfleet.checks" -}}
+{{- include "modelfleet.checks.image" . -}}
+{{- include "modelfleet.checks.serviceAccount" . -}}
+{{- include "modelfleet.checks.labels" . -}}
+{{- include "modelfleet.checks.network" . -}}
+{{- end -}}
+
+{{- define "modelfleet.checks.image" -}}
+{{- if eq .Values.image.tag "latest" -}}
+  {{- fail "`image.tag` must name a version, not \"latest\": with it two pods of one release may run different operators" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelfleet.checks.serviceAccount" -}}
+{{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
+  {{- fail "`serviceAccount.name` must be set when `serviceAccount.create` is false: without it the operator would run as the namespace's default account" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelfleet.checks.labels" -}}
+{{- $own := list "helm.sh/chart" -}}
+{{- range list "name" "instance" "version" "part-of" "managed-by" "component" -}}
+  {{- $own = append $own (printf "app.kubernetes.io/%s" .) -}}
+{{- end -}}
+{{- range $value, $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels -}}
+  {{- range $key, $_ := $labels -}}
+    {{- if has $key $own -}}
+      {{- fail (printf "`%s` must not contain %q: the chart sets that label itself, and selectors depend on it" $value $key) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelfleet.checks.network" -}}
+{{- with .Values.fleets.network -}}
+  {{- if and (not .enabled) .egressCidrs -}}
+    {{- fail "`fleets.network.egressCidrs` must be empty when `fleets.network.enabled` is false: without a NetworkPolicy engines reach everything" -}}
+  {{- end -}}
+  {{- range $name, $peer := .allowedPeers -}}
+    {{- if and $peer (not $peer.namespaceLabels) (not $peer.podLabels) -}}
+      {{- fail (printf "`fleets.network.allowedPeers.%s` must have `namespaceLabels` or `podLabels`: without both it admits every pod of the cluster; remove it with null, or set `fleets.network.enabled` to false" $name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
