@@ -16,7 +16,7 @@ from e2e.lab.errors import LabError
 from e2e.lab.fake_nodes import FakeNodes
 from e2e.lab.lab import DEFAULT_NAME, Lab, binary, remove
 from e2e.lab.layout import Layout
-from e2e.lab.node import NodeShape
+from e2e.lab.node_shape import NodeShape
 from e2e.lab.progress import Progress
 from e2e.lab.start import Extent, Request
 

@@ -9,7 +9,7 @@ from typing import Any
 from e2e.lab import processes, waiting
 from e2e.lab.kube import Api
 from e2e.lab.layout import Layout
-from e2e.lab.node import NodeShape
+from e2e.lab.node_shape import NodeShape
 from e2e.lab.processes import Component
 
 TAINT = {"key": "modelfleet.dev/fake", "value": "true", "effect": "NoSchedule"}
@@ -36,7 +36,7 @@ class FakeNodes:
         return [self._node(f"fake-{index}") for index in range(self.count)]
 
     def _node(self, name: str) -> dict[str, Any]:
-        size = {"cpu": "192", "memory": "2Ti", "pods": "1000", self.shape.gpu_resource: str(self.shape.gpus)}
+        size = {**self.shape.resources, "pods": "1000"}
         labels = {"kubernetes.io/hostname": name, "modelfleet.dev/fake": "true", **self.shape.labels}
         return {
             "apiVersion": "v1",

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from e2e.lab import cgroups, network
 from e2e.lab.commands import run
 from e2e.lab.errors import LabError
 from e2e.lab.layout import NODE_NAME, Layout
+from e2e.lab.node_shape import NodeShape
 from e2e.lab.processes import Component
 
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
@@ -28,21 +28,6 @@ _IDLE_PLUGINS = (
     "io.containerd.snapshotter.v1.erofs",
     "io.containerd.snapshotter.v1.zfs",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NodeShape:
-    """What the node claims to be."""
-
-    gpus: int = 8
-    gpu_resource: str = "nvidia.com/gpu"
-    labels: dict[str, str] = field(default_factory=lambda: {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"})
-
-    @property
-    def capacity_patch(self) -> dict[str, Any]:
-        """The status that makes the API server and the kubelet believe in the GPUs (an extended resource)."""
-        amount = {self.gpu_resource: str(self.gpus)}
-        return {"status": {"capacity": amount, "allocatable": amount}}
 
 
 def containerd(layout: Layout, binary: Path) -> Component:
@@ -154,6 +139,8 @@ def _kubelet_config(layout: Layout) -> dict[str, Any]:
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "imageGCHighThresholdPercent": 100,
         "maxPods": 500,
+        # What the kubelet reports always differs from what the node claims, so that it reports every time.
+        "nodeStatusUpdateFrequency": "60s",
         "podPidsLimit": -1,
         "serializeImagePulls": False,
     }

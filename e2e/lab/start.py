@@ -17,7 +17,7 @@ from e2e.lab.errors import LabError
 from e2e.lab.fake_nodes import is_ready
 from e2e.lab.kube import Api
 from e2e.lab.layout import NODE_NAME, Layout
-from e2e.lab.node import NodeShape
+from e2e.lab.node_shape import NodeShape
 from e2e.lab.processes import Component
 from e2e.lab.progress import Progress
 
@@ -100,14 +100,23 @@ class _Starter:
             self._start(node.kubelet(self.layout, self.binaries["kubelet"], shape=self.request.shape))
             self._start(services.kube_proxy(self.layout, self.binaries["kube-proxy"]))
             self._start(services.coredns(self.layout, self.binaries["coredns"]))
-            for path, body in services.dns_objects():
+            for path, body in (*self.request.shape.policy(), *services.dns_objects()):
                 api.create(path, body)
-            self._wait(lambda: _is_registered(api), what="registration of the node", seconds=_NODE_SECONDS)
-            api.patch(f"/api/v1/nodes/{NODE_NAME}/status", self.request.shape.capacity_patch)
+            self._wait(lambda: self._is_shaped(api), what="registration of the node", seconds=_NODE_SECONDS)
             self._wait(lambda: _is_ready(api), what="readiness of the node", seconds=_NODE_SECONDS)
         with self.progress.step("services and DNS ready"), netns.entered(self.layout):
             for url in services.HEALTH_URLS:
                 self._wait(partial(_answers, url), what=f"an answer of {url}", seconds=_NODE_SECONDS)
+
+    def _is_shaped(self, api: Api) -> bool:
+        """Whether the node claims its size; writes the GPUs until the policy, once it holds, adds the rest."""
+        found = api.get(f"/api/v1/nodes/{NODE_NAME}")
+        if found is None:
+            return False
+        if self.request.shape.is_claimed_by(found):
+            return True
+        api.patch(f"/api/v1/nodes/{NODE_NAME}/status", self.request.shape.gpu_status)
+        return False
 
     def _start(self, component: Component) -> None:
         processes.start(self.layout, component)
@@ -126,10 +135,6 @@ class _Starter:
     def _containerd_answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
             return client.connect_ex(str(self.layout.containerd_socket)) == 0
-
-
-def _is_registered(api: Api) -> bool:
-    return api.get(f"/api/v1/nodes/{NODE_NAME}") is not None
 
 
 def _is_ready(api: Api) -> bool:
