@@ -26,6 +26,7 @@ WANTED: Mapping[str, Words] = {
     "int_or_string": lambda about: f"must be {about['kind']}",
     "int_type": lambda _: "must be an integer",
     "less_than_equal": lambda about: f"must be at most {about['le']}",
+    "list_length": lambda about: f"must have {about['length']}",
     "literal_error": lambda about: f"must be {about['expected']}",
     "missing": lambda _: "must be set",
     "model_type": lambda _: "must be an object",
@@ -33,8 +34,7 @@ WANTED: Mapping[str, Words] = {
     "string_too_long": lambda about: f"must have at most {about['max_length']} characters",
     "string_too_short": lambda about: f"must have at least {about['min_length']} characters",
     "string_type": lambda _: "must be a string",
-    "too_long": lambda about: f"must have at most {about.get('most', about.get('max_length'))} items",
-    "too_short": lambda about: f"must have at least {about['min_length']} items",
+    "too_long": lambda about: f"must have at most {about['max_length']} items",
     "tuple_type": lambda _: "must be a list",
 }
 """What must hold, by pydantic's type of error; errors that are not listed keep the words of whoever raised them."""

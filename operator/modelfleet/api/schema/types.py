@@ -1,19 +1,43 @@
 """Field types shared by the kinds: strict scalars, Kubernetes names and quantities, list-maps, free-form objects."""
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict, WithJsonSchema
 from pydantic.alias_generators import to_snake
 from pydantic.json_schema import JsonSchemaValue
 from pydantic.types import StringConstraints
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from modelfleet.api.schema.patterns import matches
+
 MAX_INT_OR_STRING = 32
 
-Int = Annotated[int, Strict()]
-"""A JSON integer; neither a string nor a boolean."""
+
+def _without_nulls(value: Any) -> Any:
+    return {key: child for key, child in value.items() if child is not None} if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """
+    Annotation that makes the API server refuse `2.0` where an integer is asked for, as the models do.
+
+    Its schema takes `2.0` for an integer, but CEL and the scale subresource stumble over it: whether it is
+    refused would depend on whether some rule reads the field. So every such field has a rule that reads it.
+    """
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the rule to the value's own schema."""
+        return handler(schema) | WHOLE
+
+
+WHOLE = {"x-kubernetes-validations": [{"rule": "self == self", "message": "must be an integer"}]}
+
+Int = Annotated[int, Strict(), Whole()]
+"""A JSON integer; neither a string, nor a boolean, nor `2.0`."""
 Bool = Annotated[bool, Strict()]
 """A JSON boolean; neither a string nor a number."""
 
@@ -41,7 +65,7 @@ class IntOrString:
         def check(value: Any) -> int | str:
             if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
                 return value
-            if isinstance(value, str) and len(value) <= MAX_INT_OR_STRING and re.search(self.pattern, value, re.ASCII):
+            if isinstance(value, str) and len(value) <= MAX_INT_OR_STRING and matches(self.pattern, value):
                 return value
             raise PydanticCustomError("int_or_string", "must be {kind}", {"kind": self.kind})
 
@@ -55,6 +79,7 @@ class IntOrString:
             "pattern": self.pattern,
             "maxLength": MAX_INT_OR_STRING,
             "minimum": 0,
+            **WHOLE,
         }
 
 
@@ -65,7 +90,8 @@ Quantity = Annotated[int | str, IntOrString(QUANTITY, "a quantity such as `64Gi`
 """A Kubernetes quantity such as `64Gi`, `500m` or `8`."""
 IntOrPercent = Annotated[int | str, IntOrString(PERCENT, "a count, or a percentage such as `25%`")]
 """A count, or a share such as `25%`."""
-StringMap = Annotated[dict[str, Annotated[str, Strict()]], Field(max_length=64)]
+StringMap = Annotated[dict[str, Annotated[str, Strict()]], Field(max_length=64), BeforeValidator(_without_nulls)]
+"""Up to 64 texts by name; a null is dropped, as the API server drops it."""
 FreeObject = Annotated[
     dict[str, Any],
     WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
@@ -76,7 +102,7 @@ FreeObject = Annotated[
 @dataclass(frozen=True, slots=True)
 class ListOf:
     """
-    Annotation of a list of at most *at_most* items, and how server-side apply merges it.
+    Annotation of a list of *at_least* to *at_most* items, and how server-side apply merges it.
 
     With *keys*, items are told apart by them and may not repeat; `as_set` forbids equal items;
     otherwise an apply replaces the list as one value.
@@ -85,27 +111,39 @@ class ListOf:
     at_most: int
     keys: tuple[str, ...] = ()
     as_set: bool = False
+    at_least: int = 0
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Check the length, and that keys or items are unique."""
+        identity = self._identity()
 
         def check(value: tuple[Any, ...]) -> tuple[Any, ...]:
-            if len(value) > self.at_most:
-                raise PydanticCustomError("too_long", "must have at most {most} items", {"most": self.at_most})
-            if len({self._identity(item) for item in value}) < len(value) and (self.keys or self.as_set):
+            if not self.at_least <= len(value) <= self.at_most:
+                raise PydanticCustomError("list_length", "must have {length}", {"length": self._length()})
+            if identity and len({identity(item) for item in value}) < len(value):
                 raise PydanticCustomError("duplicate", "must not contain the same {what} twice", {"what": self._what()})
             return value
 
         return core_schema.no_info_after_validator_function(check, handler(source))
 
-    def _identity(self, item: Any) -> Any:
-        return tuple(getattr(item, to_snake(key)) for key in self.keys) if self.keys else repr(item)
+    def _identity(self) -> Callable[[Any], Any] | None:
+        """Return what tells two items apart, or nothing where equal items are welcome."""
+        if self.keys:
+            return attrgetter(*(to_snake(key) for key in self.keys))
+        return repr if self.as_set else None
 
     def _what(self) -> str:
         return " and ".join(f"`{key}`" for key in self.keys) or "item"
 
+    def _length(self) -> str:
+        return f"{self.at_least} to {self.at_most} items" if self.at_least else f"at most {self.at_most} items"
+
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return the list's schema with its merge behaviour."""
         kind = "map" if self.keys else "set" if self.as_set else "atomic"
-        merge = {"x-kubernetes-list-type": kind, "maxItems": self.at_most}
-        return handler(schema) | merge | ({"x-kubernetes-list-map-keys": list(self.keys)} if self.keys else {})
+        merge: JsonSchemaValue = {"x-kubernetes-list-type": kind, "maxItems": self.at_most}
+        if self.keys:
+            merge["x-kubernetes-list-map-keys"] = list(self.keys)
+        if self.at_least:
+            merge["minItems"] = self.at_least
+        return handler(schema) | merge

@@ -48,7 +48,7 @@ class EngineCache(ApiModel):
 class CachePolicySpec(ApiModel):
     """Which fleets, and what is cached in them."""
 
-    target_refs: Annotated[tuple[TargetRef, ...], ListOf(64, keys=("name",)), Field(min_length=1)]
+    target_refs: Annotated[tuple[TargetRef, ...], ListOf(64, keys=("name",), at_least=1)]
     """targetRefs are the ModelDeployments the policy is for. Of two policies for one fleet, the older wins."""
     engine: EngineCache
     """engine is caching inside the model server."""

@@ -1,11 +1,11 @@
 """`spec.engine`: which vLLM, and how it runs."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from modelfleet.api.schema.base import ApiModel
+from modelfleet.api.schema.patterns import matches
 from modelfleet.api.schema.rules import Checked, Rule
 from modelfleet.api.schema.types import Bool, FreeObject, Int, ListOf, Text, text
 from modelfleet.api.v1alpha1.model_deployment.model import ADAPTER_SOURCE_RULE
@@ -80,7 +80,7 @@ class Engine(ApiModel):
     rules = (
         Rule(
             cel=f"has(self.version) || self.image.matches('{VERSIONED_TAG.replace(chr(92), chr(92) * 2)}')",
-            holds=lambda e: e.version is not None or re.search(VERSIONED_TAG, e.image, re.ASCII) is not None,
+            holds=lambda e: e.version is not None or matches(VERSIONED_TAG, e.image),
             message="`version` must be set when the tag of `image` is not a vLLM version such as v0.33.0: it decides which flags exist",
         ),
         Rule(

@@ -38,7 +38,7 @@ class Toleration(ApiModel):
     """value is the taint's value."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """effect is the taint's effect. Absent means every effect."""
-    toleration_seconds: Int | None = None
+    toleration_seconds: Annotated[Int, Field(ge=0, le=1_000_000_000)] | None = None
     """tolerationSeconds is how long a pod stays after a NoExecute taint appears. Absent means for ever."""
 
 

@@ -1,12 +1,12 @@
 """`spec.model`: which weights, under which names."""
 
-import re
 from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field
 
 from modelfleet.api.schema.base import ApiModel
+from modelfleet.api.schema.patterns import matches
 from modelfleet.api.schema.rules import Checked, Rule
 from modelfleet.api.schema.types import Int, ListOf, ObjectName, text
 from modelfleet.api.v1alpha1.architecture import Architecture
@@ -20,7 +20,7 @@ SCHEMES = ("hf", "s3", "gs", "oci", "pvc")
 
 
 def _matches(*patterns: str) -> Callable[[str], bool]:
-    return lambda value: any(re.search(pattern, value, re.ASCII) for pattern in patterns) and ".." not in value
+    return lambda value: any(matches(pattern, value) for pattern in patterns) and ".." not in value
 
 
 def _cel_matches(*patterns: str) -> str:
