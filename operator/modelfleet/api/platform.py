@@ -1,4 +1,4 @@
-"""What the platform team sets once for all fleets: the chart writes it from its values, the operator reads it at start."""
+"""What the platform team sets once for all fleets; the chart writes it, the operator reads it at start."""
 
 from typing import Annotated, Any
 

@@ -1,0 +1,1 @@
+"""One reconcile, five verbs: gather, compile, decide, apply, status."""

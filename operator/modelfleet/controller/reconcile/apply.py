@@ -1,0 +1,148 @@
+"""Apply: the few writes that bring the cluster from what is to what shall be."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+from modelfleet.api.names import APPLIED_HASH_ANNOTATION, FIELD_MANAGER, SCALE_MANAGER
+from modelfleet.controller.cluster.client import Cluster
+from modelfleet.controller.cluster.errors import Conflict, NotFound
+from modelfleet.controller.cluster.resources import DEPLOYMENTS, PODS, Json, Resource
+from modelfleet.controller.reconcile.writer import Writer
+from modelfleet.workload.drift import agrees
+from modelfleet.workload.ownership import belongs_to, is_owned
+from modelfleet.workload.plan import digest
+from modelfleet.workload.scale import is_handed_over, owners_of_replicas
+from modelfleet.workload.status.failures import ENGINE_CONTAINER
+
+Children = Mapping[tuple[Resource, str], Json]
+
+SCALE_ATTEMPTS = 5
+LOADING_GRACE_SECONDS = 5
+
+
+class NameTakenError(Exception):
+    """An object that does not belong to the fleet has the name of one of its children; it is left alone."""
+
+
+class Applier:
+    """Writes the children of fleets, each only when it must be."""
+
+    def __init__(self, cluster: Cluster, writer: Writer) -> None:
+        self._cluster = cluster
+        self._writer = writer
+
+    async def apply(
+        self, fleet: Json, wanted: Sequence[tuple[Resource, Json]], live: Children, *, replicas: int | None
+    ) -> None:
+        """
+        Apply *wanted* where *live* differs, and then the size, unless *replicas* is None.
+
+        Raises `NameTakenError` before anything is written, and `Invalid` when the API server refuses a child.
+        """
+        known = {**live, **await self._found_by_name(fleet, wanted, live)}
+        parts = [(resource, child) for resource, child in wanted if resource != DEPLOYMENTS]
+        await asyncio.gather(*(self._apply_child(resource, child, known) for resource, child in parts))
+        deployment = next((child for resource, child in wanted if resource == DEPLOYMENTS), None)
+        existing = next((child for (resource, _), child in known.items() if resource == DEPLOYMENTS), None)
+        if deployment is not None:
+            await self._apply_deployment(deployment, existing, replicas=replicas)
+        elif existing is not None and replicas is not None:
+            await self._scale(existing, replicas)
+
+    async def prune(self, fleet: Json, wanted: Sequence[tuple[Resource, Json]], live: Children) -> None:
+        """Delete the children that the fleet owns and no longer asks for."""
+        kept = {_key(resource, child) for resource, child in wanted}
+        for key, child in live.items():
+            is_going = "deletionTimestamp" in child["metadata"]
+            if key not in kept and not is_going and is_owned(child, fleet["metadata"]["uid"]):
+                await self._writer.delete(key[0], child)
+
+    async def end_loading_pods(self, pods: Collection[Json]) -> None:
+        """Delete pods again that were deleted while they loaded: vLLM ignores the first SIGTERM until it has started."""
+        for pod in filter(ignores_sigterm, pods):
+            await self._writer.delete(PODS, pod, grace_period_seconds=LOADING_GRACE_SECONDS)
+
+    async def _found_by_name(self, fleet: Json, wanted: Sequence[tuple[Resource, Json]], live: Children) -> Children:
+        """Return what exists under the names of children that the cache does not know; it must belong to the fleet."""
+        missing = [(resource, child) for resource, child in wanted if _key(resource, child) not in live]
+        found = await asyncio.gather(*(self._find(resource, child) for resource, child in missing))
+        ours = {_key(*child): obj for child, obj in zip(missing, found, strict=True) if obj is not None}
+        for obj in ours.values():
+            _refuse_foreign(obj, fleet)
+        return ours
+
+    async def _find(self, resource: Resource, child: Json) -> Json | None:
+        try:
+            return await self._cluster.get(resource, child["metadata"]["namespace"], child["metadata"]["name"])
+        except NotFound:
+            return None
+
+    async def _apply_child(self, resource: Resource, wanted: Json, known: Children) -> None:
+        live, stamped = known.get(_key(resource, wanted)), _stamped(wanted)
+        if live is None or not agrees(stamped, live):
+            await self._writer.apply(resource, stamped, manager=FIELD_MANAGER)
+
+    async def _apply_deployment(self, wanted: Json, live: Json | None, *, replicas: int | None) -> None:
+        """
+        Apply the Deployment without ever letting `replicas` fall back to its default.
+
+        A new one starts with 0; its size is handed to the scale manager; only then, in the pass that the hand-over
+        asks for, is `replicas` left out.
+        """
+        if live is None:
+            stamped = _stamped(wanted)
+            created = stamped | {"spec": stamped["spec"] | {"replicas": 0}}
+            live = await self._writer.apply(DEPLOYMENTS, created, manager=FIELD_MANAGER)
+        if not is_handed_over(live):
+            await self._scale(live, live["spec"]["replicas"] if replicas is None else replicas)
+            return
+        if not agrees(_stamped(wanted), live) or FIELD_MANAGER in owners_of_replicas(live):
+            live = await self._writer.apply(DEPLOYMENTS, _stamped(wanted), manager=FIELD_MANAGER)
+        if replicas is not None:
+            await self._scale(live, replicas)
+
+    async def _scale(self, deployment: Json, replicas: int) -> None:
+        """Set the size through `/scale` at the version it was decided on, or, where that was overtaken, at the latest."""
+        for _ in range(SCALE_ATTEMPTS):
+            scale = _scale(deployment, replicas)
+            try:
+                await self._writer.apply(DEPLOYMENTS, scale, manager=SCALE_MANAGER, subresource="scale")
+            except Conflict:
+                meta = deployment["metadata"]
+                deployment = await self._cluster.get(DEPLOYMENTS, meta["namespace"], meta["name"])
+            else:
+                return
+        raise Conflict(f"the size of {deployment['metadata']['name']} could not be set: the Deployment keeps changing")
+
+
+def ignores_sigterm(pod: Json) -> bool:
+    """Return whether *pod* is going with a long grace period although its engine has not started."""
+    meta = pod["metadata"]
+    if "deletionTimestamp" not in meta or meta.get("deletionGracePeriodSeconds", 0) <= LOADING_GRACE_SECONDS:
+        return False
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    engine = next((status for status in statuses if status["name"] == ENGINE_CONTAINER), {})
+    return "running" in (engine.get("state") or {}) and not engine.get("started", False)
+
+
+def _refuse_foreign(found: Json, fleet: Json) -> None:
+    if not belongs_to(found, fleet):
+        meta = found["metadata"]
+        raise NameTakenError(
+            f'The {found["kind"]} "{meta["name"]}" exists and does not belong to this fleet: '
+            "rename the fleet, or delete that object."
+        )
+
+
+def _stamped(child: Json) -> Json:
+    annotations = (child["metadata"].get("annotations") or {}) | {APPLIED_HASH_ANNOTATION: digest(child)}
+    return child | {"metadata": child["metadata"] | {"annotations": annotations}}
+
+
+def _scale(deployment: Json, replicas: int) -> Json:
+    meta = {key: deployment["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
+    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta, "spec": {"replicas": replicas}}
+
+
+def _key(resource: Resource, child: Json) -> tuple[Resource, str]:
+    return resource, child["metadata"]["name"]

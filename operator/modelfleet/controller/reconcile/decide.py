@@ -1,0 +1,56 @@
+"""Decide: which of what a fleet asks for is written now. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from modelfleet.controller.cluster.resources import DEPLOYMENTS, Json, Resource
+from modelfleet.controller.reconcile.compile import Desired
+from modelfleet.controller.reconcile.gather import Snapshot
+from modelfleet.workload.scale import Scaling, scaling
+from modelfleet.workload.updates import free_turns, is_operators_change, is_rolling_for_operator, marked
+
+PENDING = (
+    "A new operator or catalogue would replace this fleet's pods; {why}. Any change of the spec applies it at once."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The children to apply, the size to set, and what waits."""
+
+    children: tuple[tuple[Resource, Json], ...]
+    scaling: Scaling
+    update_pending: str | None = None
+
+
+def decide(snapshot: Snapshot, desired: Desired, deployments: Iterable[Json], *, most_operator_changes: int) -> Decision:
+    """
+    Return what is written now.
+
+    A template that changed although the user changed nothing waits until fewer than *most_operator_changes* fleets
+    among *deployments* roll for the same reason.
+    """
+    fleet = snapshot.fleet
+    size = scaling(
+        snapshot.deployment,
+        desired=fleet.spec.replicas if fleet else snapshot.raw["spec"].get("replicas", 1),
+        previously_desired=fleet.status.desired_replicas if fleet else None,
+        suspended=bool(snapshot.raw["spec"].get("suspend")),
+    )
+    if size.finding.reason == "Suspended" or desired.plan is None:
+        return Decision((), replace(size, replicas=None))
+    wanted = next(child for resource, child in desired.children if resource == DEPLOYMENTS)
+    live = snapshot.deployment
+    if live is not None and is_operators_change(live, wanted):
+        if not free_turns(deployments, at_most=most_operator_changes):
+            why = "they are held" if not most_operator_changes else "it waits for its turn"
+            kept = tuple((resource, child) for resource, child in desired.children if resource != DEPLOYMENTS)
+            return Decision(kept, size, PENDING.format(why=why))
+        return Decision(_with_mark(desired.children), size)
+    if live is not None and is_rolling_for_operator(live):
+        return Decision(_with_mark(desired.children), size)
+    return Decision(desired.children, size)
+
+
+def _with_mark(children: tuple[tuple[Resource, Json], ...]) -> tuple[tuple[Resource, Json], ...]:
+    return tuple((resource, marked(child) if resource == DEPLOYMENTS else child) for resource, child in children)

@@ -1,0 +1,90 @@
+"""Gather: everything one reconcile may look at, taken from the cache at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from modelfleet.api.errors import explain
+from modelfleet.api.served_names import Claim, claim_of
+from modelfleet.api.v1alpha1.cache_policy import CachePolicy
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.controller.claims import ClaimIndex
+from modelfleet.controller.cluster.resources import DEPLOYMENTS, PODS, Json, Resource
+from modelfleet.controller.watch.cache import Cache
+from modelfleet.controller.watched import CHILDREN, FLEETS, POLICIES, Key
+from modelfleet.workload.cache_policies import in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of one fleet and of what bears on it."""
+
+    raw: Json
+    fleet: ModelDeployment | None
+    invalid: str
+    """invalid says why the spec cannot be read, where *fleet* is None."""
+    policy: CachePolicy | None
+    claims: tuple[Claim, ...]
+    """claims are the fleet's own and its rivals'."""
+    children: Mapping[tuple[Resource, str], Json]
+    pods: tuple[Json, ...]
+
+    @property
+    def deployment(self) -> Json | None:
+        """Return the fleet's Deployment, or None."""
+        return self.children.get((DEPLOYMENTS, self.raw["metadata"]["name"]))
+
+
+def gather(cache: Cache, claims: ClaimIndex, key: Key) -> Snapshot | None:
+    """Return the snapshot of a fleet, or None when it does not exist."""
+    raw = cache.get(FLEETS, key.namespace, key.name)
+    if raw is None:
+        return None
+    fleet, invalid = _read(raw)
+    return Snapshot(
+        raw=raw,
+        fleet=fleet,
+        invalid=invalid,
+        policy=in_force(policies(cache, key.namespace), key.name),
+        claims=_claims(cache, claims, key) if fleet else (),
+        children=_children(cache, key),
+        pods=pods(cache, key),
+    )
+
+
+def pods(cache: Cache, key: Key) -> tuple[Json, ...]:
+    """Return all pods of a fleet, those that are going included; they outlive it."""
+    return tuple(cache.labelled(PODS, key.namespace, key.name))
+
+
+def policies(cache: Cache, namespace: str) -> list[CachePolicy]:
+    """Return the CachePolicies of *namespace* that can be read."""
+    found = []
+    for raw in cache.list(POLICIES, namespace):
+        try:
+            found.append(CachePolicy.model_validate(raw))
+        except ValidationError:  # an older CRD let it in; its own reconcile says so
+            continue
+    return found
+
+
+def _read(raw: Json) -> tuple[ModelDeployment | None, str]:
+    try:
+        return ModelDeployment.model_validate(raw), ""
+    except ValidationError as error:
+        return None, explain(error)
+
+
+def _claims(cache: Cache, claims: ClaimIndex, key: Key) -> tuple[Claim, ...]:
+    fleets = (cache.get(FLEETS, *fleet) for fleet in ((key.namespace, key.name), *claims.rivals((key.namespace, key.name))))
+    read = (_read(raw)[0] for raw in fleets if raw is not None)
+    return tuple(claim_of(fleet) for fleet in read if fleet is not None)
+
+
+def _children(cache: Cache, key: Key) -> dict[tuple[Resource, str], Json]:
+    return {
+        (resource, child["metadata"]["name"]): child
+        for resource in CHILDREN
+        for child in cache.labelled(resource, key.namespace, key.name)
+    }

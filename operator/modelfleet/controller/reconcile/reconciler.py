@@ -1,0 +1,117 @@
+"""
+One reconcile, five verbs.
+
+    cluster ─gather→ Snapshot ─compile→ Desired ┐
+            Snapshot ─decide──→ Decision ───────┴─apply→ cluster ─status→ one patch
+
+Every pass starts from what is, never from what happened: running it twice writes nothing the second time.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from modelfleet.api.conditions import ConditionType, Finding, Reason
+from modelfleet.api.v1alpha1.metadata import ObjectMeta
+from modelfleet.api.v1alpha1.model_deployment import ModelDeploymentStatus
+from modelfleet.controller.claims import ClaimIndex
+from modelfleet.controller.cluster.client import Cluster
+from modelfleet.controller.cluster.errors import Invalid
+from modelfleet.controller.cluster.resources import DEPLOYMENTS, Json
+from modelfleet.controller.reconcile.apply import Applier, NameTakenError
+from modelfleet.controller.reconcile.compile import Desired, compile_fleet
+from modelfleet.controller.reconcile.decide import Decision, decide
+from modelfleet.controller.reconcile.gather import Snapshot, gather, pods
+from modelfleet.controller.reconcile.logs import CrashLogs
+from modelfleet.controller.reconcile.names import names_finding
+from modelfleet.controller.reconcile.report import Reporter
+from modelfleet.controller.reconcile.writer import Writer
+from modelfleet.controller.watch.cache import Cache
+from modelfleet.controller.watched import FLEETS, Key
+from modelfleet.workload.plan import Setting
+from modelfleet.workload.status.conditions import Judgement
+from modelfleet.workload.status.observed import Observed
+from modelfleet.workload.status.summary import status
+
+PENDING_SECONDS = 15.0
+"""How soon a fleet looks again whether it is its turn to take an operator's change."""
+
+
+class FleetReconciler:
+    """Brings one fleet at a time to what its spec says, and its status to what is."""
+
+    def __init__(
+        self,
+        *,
+        cache: Cache,
+        claims: ClaimIndex,
+        cluster: Cluster,
+        writer: Writer,
+        reporter: Reporter,
+        setting: Callable[[], Setting],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._cache, self._claims = cache, claims
+        self._applier = Applier(cluster, writer)
+        self._logs = CrashLogs(cluster)
+        self._reporter = reporter
+        self._setting = setting
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Run one pass, and return in how many seconds to come again, or None for only after a change."""
+        await self._applier.end_loading_pods(pods(self._cache, key))
+        snapshot = gather(self._cache, self._claims, key)
+        if snapshot is None or "deletionTimestamp" in snapshot.raw["metadata"]:
+            return None
+        setting = self._setting()
+        desired = compile_fleet(snapshot, setting)
+        decision = self._decide(snapshot, desired, setting)
+        refused = await self._apply(snapshot, desired, decision)
+        await self._report(snapshot, replace(desired, accepted=refused or desired.accepted), decision)
+        return PENDING_SECONDS if decision.update_pending else None
+
+    def _decide(self, snapshot: Snapshot, desired: Desired, setting: Setting) -> Decision:
+        at_most = setting.platform.rollouts.max_concurrent_operator_changes
+        return decide(snapshot, desired, self._cache.list(DEPLOYMENTS), most_operator_changes=at_most)
+
+    async def _apply(self, snapshot: Snapshot, desired: Desired, decision: Decision) -> Finding | None:
+        """Write what was decided, and return why not, where a user has to act."""
+        try:
+            await self._applier.apply(
+                snapshot.raw, decision.children, snapshot.children, replicas=decision.scaling.replicas
+            )
+        except NameTakenError as error:
+            return Finding(ConditionType.ACCEPTED, "False", Reason.NAME_TAKEN, str(error))
+        except Invalid as error:
+            return Finding(ConditionType.ACCEPTED, "False", Reason.CHILD_REFUSED, error.message)
+        if decision.children:
+            await self._applier.prune(snapshot.raw, desired.children, snapshot.children)
+        return None
+
+    async def _report(self, snapshot: Snapshot, desired: Desired, decision: Decision) -> None:
+        observed = Observed(
+            deployment=self._cache.get(DEPLOYMENTS, snapshot.raw["metadata"]["namespace"], snapshot.raw["metadata"]["name"]),
+            pods=snapshot.pods,
+            last_log_lines=await self._logs.last_lines(snapshot.pods),
+        )
+        judgement = Judgement(
+            accepted=desired.accepted,
+            names=names_finding(snapshot),
+            fits=desired.fits,
+            scale=decision.scaling.finding,
+            desired=decision.scaling.desired,
+            suspended=bool(snapshot.raw["spec"].get("suspend")),
+            update_pending=decision.update_pending,
+        )
+        await self._reporter.report(FLEETS, snapshot.raw, self._status(snapshot.raw, judgement, observed, desired))
+
+    def _status(self, raw: Json, judgement: Judgement, observed: Observed, desired: Desired) -> Json:
+        return status(
+            ObjectMeta.model_validate(raw["metadata"]),
+            ModelDeploymentStatus.model_validate(raw.get("status") or {}),
+            judgement,
+            observed,
+            plan=desired.plan,
+            now=self._clock(),
+        )

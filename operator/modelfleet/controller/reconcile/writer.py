@@ -1,0 +1,59 @@
+"""The only door through which reconciles write; what was written is read back into the cache at once."""
+
+import logging
+from typing import Any, Protocol
+
+from modelfleet.controller.cluster.client import Cluster
+from modelfleet.controller.cluster.resources import Json, Resource
+from modelfleet.controller.watch.cache import Cache
+
+log = logging.getLogger(__name__)
+
+
+class Writer(Protocol):
+    """The writes of a reconcile; each returns the object as it is afterwards."""
+
+    async def apply(self, resource: Resource, obj: Json, *, manager: str, subresource: str | None = None) -> Json:
+        """Apply *obj* on the server's side."""
+
+    async def delete(self, resource: Resource, obj: Json, *, grace_period_seconds: int | None = None) -> None:
+        """Delete exactly *obj*, not one of the same name that came later."""
+
+
+class ClusterWriter:
+    """Writes to the cluster."""
+
+    def __init__(self, cluster: Cluster, cache: Cache) -> None:
+        self._cluster = cluster
+        self._cache = cache
+
+    async def apply(self, resource: Resource, obj: Json, *, manager: str, subresource: str | None = None) -> Json:
+        """Apply *obj*, and let the cache know the answer unless it is of another kind, as that of `/scale`."""
+        got = await self._cluster.apply(resource, obj, manager=manager, subresource=subresource)
+        if got["kind"] == resource.kind:
+            self._cache.observe(resource, "MODIFIED", got, own=True)
+        return got
+
+    async def delete(self, resource: Resource, obj: Json, *, grace_period_seconds: int | None = None) -> None:
+        """Delete *obj* under its uid."""
+        meta = obj["metadata"]
+        await self._cluster.delete(
+            resource, meta["namespace"], meta["name"], uid=meta["uid"], grace_period_seconds=grace_period_seconds
+        )
+
+
+class ReadOnlyWriter:
+    """Says what would be written, and writes nothing."""
+
+    async def apply(self, resource: Resource, obj: Json, *, manager: str, subresource: str | None = None) -> Json:
+        """Log what would be applied, and return it."""
+        log.info("would apply", extra=_named(resource, obj) | {"manager": manager, "subresource": subresource})
+        return obj
+
+    async def delete(self, resource: Resource, obj: Json, *, grace_period_seconds: int | None = None) -> None:
+        """Log what would be deleted."""
+        log.info("would delete", extra=_named(resource, obj) | {"grace_period_seconds": grace_period_seconds})
+
+
+def _named(resource: Resource, obj: Json) -> dict[str, Any]:
+    return {"resource": resource.plural, "namespace": obj["metadata"]["namespace"], "object": obj["metadata"]["name"]}

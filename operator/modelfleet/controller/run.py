@@ -1,0 +1,159 @@
+"""`modelfleet run`: wires everything; the only place that constructs."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from modelfleet import __version__
+from modelfleet.api.catalogue import Catalogue, load_catalogue
+from modelfleet.api.errors import explain
+from modelfleet.api.names import FIELD_MANAGER, FLEET_LABEL
+from modelfleet.api.platform import Platform
+from modelfleet.controller import json_logs, skew
+from modelfleet.controller.claims import ClaimIndex
+from modelfleet.controller.cluster.client import Cluster
+from modelfleet.controller.cluster.events import Recorder
+from modelfleet.controller.cluster.lease import ApiLeaseStore, Lease
+from modelfleet.controller.cluster.resources import PODMONITORS
+from modelfleet.controller.reconcile.policies import PolicyReconciler
+from modelfleet.controller.reconcile.reconciler import FleetReconciler
+from modelfleet.controller.reconcile.report import Reporter
+from modelfleet.controller.reconcile.worker import Workers
+from modelfleet.controller.reconcile.writer import ClusterWriter, ReadOnlyWriter, Writer
+from modelfleet.controller.serve.http import HttpServer
+from modelfleet.controller.settings import Settings, SettingsError
+from modelfleet.controller.watch import metrics
+from modelfleet.controller.watch.cache import Cache
+from modelfleet.controller.watch.embedded import claim_signals
+from modelfleet.controller.watch.memory import tune_collector
+from modelfleet.controller.watch.queue import KeyedQueue
+from modelfleet.controller.watch.watcher import Watcher
+from modelfleet.controller.watched import SLIM, WATCHES, Key, Router, Subject
+from modelfleet.workload.plan import Setting
+
+log = logging.getLogger(__name__)
+
+
+def main(settings: Settings) -> None:
+    """Run the operator until SIGTERM; raise `SettingsError` when the platform file is not valid."""
+    json_logs.configure(settings.log_level)
+    tune_collector()
+    platform = read_platform(settings.platform_file)
+    catalogue = load_catalogue(platform.catalogue)
+    asyncio.run(Operator(settings, platform, catalogue).run())
+
+
+def read_platform(path: Path | None) -> Platform:
+    """Return what the platform team set in the file at *path*; the defaults where there is none."""
+    if path is None:
+        return Platform()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return Platform.model_validate(content, extra="forbid")
+    except ValidationError as error:
+        raise SettingsError(f"{path}: {explain(error)}") from error
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path} must be a readable YAML file: {error}") from error
+
+
+class Operator:
+    """All parts of the operator, connected."""
+
+    def __init__(self, settings: Settings, platform: Platform, catalogue: Catalogue) -> None:
+        self.settings = settings
+        self._platform, self._catalogue = platform, catalogue
+        self.cache = Cache([watch.resource for watch in WATCHES], index_label=FLEET_LABEL, slim=SLIM)
+        self.claims = ClaimIndex()
+        self.queue: KeyedQueue[Key] = KeyedQueue()
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watch, serve and, while leading, write; until SIGTERM or SIGINT."""
+        settings = self.settings
+        cluster = await Cluster.connect(settings.kubeconfig)
+        self.watcher: Watcher[Key] = Watcher(
+            cluster,
+            self.cache,
+            WATCHES,
+            route=Router(self.cache, self.claims).keys,
+            enqueue=self.queue.add,
+            namespaces=settings.watch_namespaces,
+            resync_seconds=settings.resync_seconds,
+            on_started=lambda: claim_signals(self._stop),
+        )
+        metrics.expose_cache(self.cache)
+        metrics.expose_queue(self.queue)
+        claim_signals(self._stop)
+        log.info("starting", extra={"version": __version__, "read_only": settings.read_only})
+        server = HttpServer(
+            settings.http_port, live={"watches": self.watcher.problem}, ready={"caches": self._not_complete}
+        )
+        try:
+            async with server:
+                await self._run_until_stopped(self.watcher.run(), skew.check(cluster), self._write(cluster))
+        finally:
+            await cluster.close()
+
+    async def _run_until_stopped(self, forever: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
+        tasks = [asyncio.create_task(part) for part in (forever, *others)]
+        stopper = asyncio.create_task(self._stop.wait())
+        try:
+            pending = {*tasks, stopper}
+            while not self._stop.is_set():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in (*reversed(tasks), stopper):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _write(self, cluster: Cluster) -> None:
+        """Reconcile while this replica holds the Lease, or without it when nothing is written anyway."""
+        await self.watcher.complete.wait()
+        if self.settings.read_only:
+            await self._lead(cluster, cluster, ReadOnlyWriter())
+            return
+        settings = self.settings
+        store = ApiLeaseStore(cluster.transport, namespace=settings.namespace, name=settings.lease_name)
+        lease = Lease(store, identity=settings.pod_name, timing=settings.lease_timing())
+        fenced = cluster.fenced(lease, write_timeout_seconds=settings.lease_timing().grace)
+        await lease.run(lambda: self._lead(cluster, fenced, ClusterWriter(fenced, self.cache)))
+
+    async def _lead(self, cluster: Cluster, writing: Cluster, writer: Writer) -> None:
+        recorder = Recorder(writing, manager=FIELD_MANAGER, instance=self.settings.pod_name)
+        reporter = Reporter(writer, recorder)
+        fleets = FleetReconciler(
+            cache=self.cache,
+            claims=self.claims,
+            cluster=cluster,
+            writer=writer,
+            reporter=reporter,
+            setting=self._setting,
+            clock=_now,
+        )
+        policies = PolicyReconciler(self.cache, reporter, clock=_now)
+        reconciles = {Subject.FLEET: fleets.reconcile, Subject.POLICY: policies.reconcile}
+        self.watcher.enqueue_all()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Workers(self.queue, reconciles, count=self.settings.workers).run())
+            if not self.settings.read_only:
+                group.create_task(recorder.run())
+
+    def _setting(self) -> Setting:
+        return Setting(self._platform, self._catalogue, has_pod_monitors=self.watcher.serves(PODMONITORS))
+
+    def _not_complete(self) -> str | None:
+        return None if self.watcher.complete.is_set() else "not everything was listed yet"
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,189 @@
+"""
+The arguments of `vllm serve` for a fleet.
+
+Every argument knows the spec field that asked for it. What a field asked for must exist in the image's version, or the
+spec is refused; what the operator adds by itself is left out where the version does not know it. Negative flags are
+spelled `--no-enable-…`, the only spelling that every version takes.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from modelfleet.api.names import ENGINE_PORT
+from modelfleet.api.v1alpha1.cache_policy import EngineCache
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.api.v1alpha1.model_deployment.engine import Engine, Speculative
+from modelfleet.api.v1alpha1.model_deployment.model import Adapter
+from modelfleet.workload import rollout
+from modelfleet.workload.sources import Source, is_streamed, locate
+
+MODEL_PATH = "/models/model"
+DRAFT_PATH = "/models/draft"
+ADAPTERS_PATH = "/models/adapters"
+
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Values that every supported version takes for `--max-lora-rank`."""
+MOST_ADAPTERS_AT_ONCE = 8
+"""Adapters in one batch; the engine reserves accelerator memory for each, and swaps the others in."""
+
+METHODS = {"DraftModel": "draft_model", "Eagle": "eagle", "Eagle3": "eagle3", "Mtp": "mtp", "Ngram": "ngram"}
+OFFLOADING = {"Native": "native", "LMCache": "lmcache"}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One flag with its values; *field* asked for it, or is empty for what the operator adds."""
+
+    flag: str
+    values: tuple[str, ...] = ()
+    field: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the flag as catalogues list it: without the `no-` of a negative boolean."""
+        return self.flag.replace("--no-", "--", 1)
+
+
+def model_source(fleet: ModelDeployment) -> Source:
+    """Return where the engine finds the base model."""
+    return locate(fleet.spec.model.source, volume="model", mount_path=MODEL_PATH)
+
+
+def draft_source(speculative: Speculative) -> Source | None:
+    """Return where the engine finds the draft model, if the method has one."""
+    return locate(speculative.model, volume="draft", mount_path=DRAFT_PATH) if speculative.model else None
+
+
+def adapter_sources(adapters: Sequence[Adapter]) -> tuple[Source, ...]:
+    """Return where the engine finds each adapter."""
+    return tuple(
+        locate(adapter.source, volume=f"adapter-{i}", mount_path=f"{ADAPTERS_PATH}/{i}")
+        for i, adapter in enumerate(adapters)
+    )
+
+
+def declared(fleet: ModelDeployment, cache: EngineCache | None, *, tensor_parallel_size: int) -> tuple[Argument, ...]:
+    """Return every argument a typed field or the operator wants, before the version has its say."""
+    engine = fleet.spec.engine
+    return (
+        *_names(fleet),
+        *_parallelism(engine, tensor_parallel_size),
+        *_limits(engine),
+        *_formats(engine),
+        *_features(engine),
+        *_adapters(fleet),
+        *_caching(cache),
+        *_loading(fleet),
+        Argument("--shutdown-timeout", (str(rollout.drain_seconds(fleet)),)),
+        Argument("--disable-access-log-for-endpoints", ("/health,/metrics",)),
+    )
+
+
+def command_line(
+    fleet: ModelDeployment, arguments: Sequence[Argument], *, has_flag: Callable[[str], bool]
+) -> list[str]:
+    """Return the words after `vllm serve`: the model, what the version knows of *arguments*, the user's own."""
+    known = [argument for argument in arguments if has_flag(argument.name)]
+    words = [word for argument in known for word in (argument.flag, *argument.values)]
+    return [model_source(fleet).argument, *words, *fleet.spec.engine.extra_args]
+
+
+def _names(fleet: ModelDeployment) -> Iterator[Argument]:
+    if fleet.spec.model.revision:
+        yield Argument("--revision", (fleet.spec.model.revision,), "model.revision")
+    yield Argument("--served-model-name", (*fleet.served_names, fleet.canonical_name))
+    yield Argument("--port", (str(ENGINE_PORT),))
+
+
+def _parallelism(engine: Engine, tensor_parallel_size: int) -> Iterator[Argument]:
+    yield Argument("--tensor-parallel-size", (str(tensor_parallel_size),), "engine.tensorParallelSize")
+    if engine.pipeline_parallel_size > 1:
+        size = str(engine.pipeline_parallel_size)
+        yield Argument("--pipeline-parallel-size", (size,), "engine.pipelineParallelSize")
+    if engine.data_parallel_size > 1:
+        yield Argument("--data-parallel-size", (str(engine.data_parallel_size),), "engine.dataParallelSize")
+    if engine.expert_parallel:
+        yield Argument("--enable-expert-parallel", (), "engine.expertParallel")
+
+
+def _limits(engine: Engine) -> Iterator[Argument]:
+    yield Argument("--gpu-memory-utilization", (f"{engine.gpu_memory_percent / 100:.2f}",), "engine.gpuMemoryPercent")
+    for flag, value, field in (
+        ("--max-model-len", engine.max_model_len, "engine.maxModelLen"),
+        ("--max-num-seqs", engine.max_num_seqs, "engine.maxNumSeqs"),
+        ("--max-num-batched-tokens", engine.max_num_batched_tokens, "engine.maxNumBatchedTokens"),
+    ):
+        if value is not None:
+            yield Argument(flag, (str(value),), field)
+
+
+def _formats(engine: Engine) -> Iterator[Argument]:
+    if engine.dtype != "auto":
+        yield Argument("--dtype", (engine.dtype,), "engine.dtype")
+    if engine.quantization:
+        yield Argument("--quantization", (engine.quantization,), "engine.quantization")
+    if engine.kv_cache_dtype != "auto":
+        yield Argument("--kv-cache-dtype", (engine.kv_cache_dtype,), "engine.kvCacheDtype")
+
+
+def _features(engine: Engine) -> Iterator[Argument]:
+    if engine.chunked_prefill is not None:
+        yield _switch("enable-chunked-prefill", on=engine.chunked_prefill, field="engine.chunkedPrefill")
+    if engine.enforce_eager:
+        yield Argument("--enforce-eager", (), "engine.enforceEager")
+    if engine.speculative:
+        yield Argument("--speculative-config", (_speculative_config(engine.speculative),), "engine.speculative")
+    if engine.tool_call_parser:
+        yield Argument("--enable-auto-tool-choice", (), "engine.toolCallParser")
+        yield Argument("--tool-call-parser", (engine.tool_call_parser,), "engine.toolCallParser")
+    if engine.reasoning_parser:
+        yield Argument("--reasoning-parser", (engine.reasoning_parser,), "engine.reasoningParser")
+    if engine.chat_template:
+        yield Argument("--chat-template", (engine.chat_template,), "engine.chatTemplate")
+    yield Argument("--enable-force-include-usage")
+    yield Argument("--enable-prompt-tokens-details")
+
+
+def _speculative_config(speculative: Speculative) -> str:
+    config: dict[str, str | int] = {"method": METHODS[speculative.method], "num_speculative_tokens": speculative.tokens}
+    if draft := draft_source(speculative):
+        config["model"] = draft.argument
+    if speculative.method == "Ngram":
+        config["prompt_lookup_max"] = speculative.tokens
+    return json.dumps(config, sort_keys=True)
+
+
+def _adapters(fleet: ModelDeployment) -> Iterator[Argument]:
+    adapters = fleet.spec.model.adapters
+    if not adapters:
+        return
+    modules = tuple(
+        f"{adapter.name}={source.argument}" for adapter, source in zip(adapters, adapter_sources(adapters), strict=True)
+    )
+    rank = next(rank for rank in LORA_RANKS if rank >= max(adapter.rank for adapter in adapters))
+    yield Argument("--enable-lora", (), "model.adapters")
+    yield Argument("--max-lora-rank", (str(rank),), "model.adapters")
+    yield Argument("--max-loras", (str(min(len(adapters), MOST_ADAPTERS_AT_ONCE)),), "model.adapters")
+    yield Argument("--max-cpu-loras", (str(len(adapters)),), "model.adapters")
+    yield Argument("--lora-modules", modules, "model.adapters")
+
+
+def _caching(cache: EngineCache | None) -> Iterator[Argument]:
+    if cache is None:
+        return
+    if cache.prefix_caching is not None:
+        yield _switch("enable-prefix-caching", on=cache.prefix_caching, field="engine.prefixCaching of the CachePolicy")
+    if offload := cache.kv_offload:
+        field = "engine.kvOffload of the CachePolicy"
+        yield Argument("--kv-offloading-size", (str(offload.cpu_gib),), field)
+        yield Argument("--kv-offloading-backend", (OFFLOADING[offload.backend],), field)
+
+
+def _loading(fleet: ModelDeployment) -> Iterator[Argument]:
+    if is_streamed(fleet.spec.model.source):
+        yield Argument("--load-format", ("runai_streamer",), "model.source")
+
+
+def _switch(flag: str, *, on: bool, field: str) -> Argument:
+    return Argument(f"--{flag}" if on else f"--no-{flag}", (), field)

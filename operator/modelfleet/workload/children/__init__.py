@@ -1,0 +1,1 @@
+"""One module per kind of child, each with one function from a plan to the object."""

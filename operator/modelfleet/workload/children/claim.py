@@ -1,0 +1,32 @@
+"""The PersistentVolumeClaim for weights and compiled kernels."""
+
+from typing import Any
+
+from modelfleet.workload.labels import metadata
+from modelfleet.workload.plan import Plan
+from modelfleet.workload.volumes import claim_name
+
+
+def claim(plan: Plan) -> dict[str, Any] | None:
+    """
+    Return the claim, or None when the fleet asks for none.
+
+    A retained claim has no owner, so that deleting the fleet keeps what took long to download.
+    """
+    cache = plan.fleet.spec.weights.cache
+    if cache is None or cache.claim is None:
+        return None
+    wanted = cache.claim
+    spec: dict[str, Any] = {
+        "accessModes": [wanted.access_mode],
+        "resources": {"requests": {"storage": str(wanted.size)}},
+    }
+    if wanted.storage_class_name:
+        spec["storageClassName"] = wanted.storage_class_name
+    is_owned = wanted.deletion_policy == "Delete"
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata(plan.fleet, name=claim_name(plan.fleet), is_owned=is_owned),
+        "spec": spec,
+    }

@@ -1,0 +1,53 @@
+"""The Deployment of a fleet's engines."""
+
+from typing import Any
+
+from modelfleet.api.names import (
+    INPUT_HASH_ANNOTATION,
+    TEMPLATE_HASH_ANNOTATION,
+    TENSOR_PARALLEL_ANNOTATION,
+    TENSOR_PARALLEL_INPUTS_ANNOTATION,
+)
+from modelfleet.workload import rollout
+from modelfleet.workload.labels import metadata, pod_selector
+from modelfleet.workload.plan import Plan, digest, sizing_inputs
+from modelfleet.workload.pod import pod_template
+
+HISTORY = 3
+"""Old ReplicaSets that are kept."""
+PROGRESS_MARGIN_SECONDS = 300
+"""Besides the start-up budget: scheduling, a new node, and pulling an image of 10 GB."""
+
+
+def deployment(plan: Plan) -> dict[str, Any]:
+    """
+    Return the Deployment, without `replicas`: the size belongs to the scale subresource.
+
+    Its annotations tell a change by the user from one by the operator or the catalogue, and keep the
+    tensor-parallel size that was chosen.
+    """
+    template = pod_template(plan)
+    annotations = {
+        INPUT_HASH_ANNOTATION: input_hash(plan),
+        TEMPLATE_HASH_ANNOTATION: digest(template),
+        TENSOR_PARALLEL_ANNOTATION: str(plan.sized.tensor_parallel_size),
+        TENSOR_PARALLEL_INPUTS_ANNOTATION: sizing_inputs(plan.fleet),
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(plan.fleet) | {"annotations": annotations},
+        "spec": {
+            "selector": {"matchLabels": pod_selector(plan.fleet)},
+            "strategy": rollout.strategy(plan.fleet),
+            "revisionHistoryLimit": HISTORY,
+            "progressDeadlineSeconds": plan.sized.startup_seconds + PROGRESS_MARGIN_SECONDS,
+            "template": template,
+        },
+    }
+
+
+def input_hash(plan: Plan) -> str:
+    """Return a digest of everything the user declared that may change the pods."""
+    spec = plan.fleet.spec.model_dump(by_alias=True, exclude={"replicas", "suspend"})
+    return digest({"spec": spec, "cache": plan.cache.model_dump(by_alias=True) if plan.cache else None})

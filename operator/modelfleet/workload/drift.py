@@ -1,0 +1,48 @@
+"""
+Whether a live object still says everything that was applied.
+
+The live object may say more: defaults, and what other managers add. Comparing instead of applying again is what keeps
+an idle operator from writing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from modelfleet.workload import quantities
+
+MERGE_KEYS = ("name", "mountPath", "type", "ip")
+"""By which the API server tells the items of its lists apart."""
+
+
+def agrees(wanted: Any, live: Any) -> bool:
+    """Return whether *live* contains *wanted*; empty and absent are the same, and so are `2048Mi` and `2Gi`."""
+    if wanted in (None, {}, []):
+        return live in (None, {}, []) or isinstance(live, type(wanted))
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(agrees(value, live.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, list | tuple):
+        return isinstance(live, Sequence) and _lists_agree(wanted, live)
+    return wanted == live or _same_quantity(wanted, live)
+
+
+def _lists_agree(wanted: Sequence[Any], live: Sequence[Any]) -> bool:
+    key = _merge_key(wanted)
+    if key is None:
+        return len(wanted) == len(live) and all(map(agrees, wanted, live))
+    by_key = {item.get(key): item for item in live if isinstance(item, Mapping)}
+    return all(item[key] in by_key and agrees(item, by_key[item[key]]) for item in wanted)
+
+
+def _merge_key(items: Sequence[Any]) -> str | None:
+    if not all(isinstance(item, Mapping) for item in items):
+        return None
+    return next((key for key in MERGE_KEYS if all(key in item for item in items)), None)
+
+
+def _same_quantity(wanted: Any, live: Any) -> bool:
+    if isinstance(wanted, bool) or isinstance(live, bool) or not isinstance(live, str | int):
+        return False
+    try:
+        return quantities.value(wanted) == quantities.value(live)
+    except ValueError:
+        return False

@@ -1,0 +1,102 @@
+"""Over how many accelerators each layer of a fleet's model is split, and whether it fits there."""
+
+from dataclasses import dataclass
+
+from modelfleet.api.catalogue import Accelerator, Catalogue, EngineVersion
+from modelfleet.api.conditions import ConditionType, Finding, Reason
+from modelfleet.api.v1alpha1.architecture import Architecture
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.api.v1alpha1.model_deployment.model import scheme_of
+from modelfleet.workload.fit import FitInput, FitRow, choose, fit_row, fit_table, startup_budget_seconds
+
+MIB = 1024 * 1024
+UNKNOWN_WEIGHTS_MIB = 160 * 1024
+"""Taken for the start-up budget of a model whose size is not known: a 70B model in 16 bits, with room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """The tensor-parallel size in use, and what the fit check says of it."""
+
+    tensor_parallel_size: int
+    row: FitRow
+    finding: Finding
+    startup_seconds: int
+
+    @property
+    def is_refused(self) -> bool:
+        """Return whether the engine certainly cannot start at this size."""
+        return self.finding.status == "False"
+
+
+def size(
+    fleet: ModelDeployment,
+    accelerator: Accelerator,
+    version: EngineVersion,
+    catalogue: Catalogue,
+    *,
+    kept: int | None = None,
+) -> Sized:
+    """
+    Return the size: the spec's, else the one *kept*, else the smallest that fits.
+
+    When none fits, it is the largest that was looked at, whose finding says why, and what would fit.
+    """
+    fit = fit_input(fleet, accelerator, version, catalogue)
+    asked = fleet.spec.engine.tensor_parallel_size or kept
+    if asked is not None:
+        row = fit_row(fit, asked)
+    else:
+        table = fit_table(fit)
+        row = choose(table) or table[-1]
+    finding = Finding(ConditionType.FITS, row.fits, Reason(row.reason.value), row.message)
+    return Sized(row.tensor_parallel_size, row, finding, _startup_seconds(fleet, row))
+
+
+def architecture_of(fleet: ModelDeployment, catalogue: Catalogue) -> Architecture | None:
+    """Return the model's architecture: the spec's own, else the catalogue's, else None."""
+    return fleet.spec.model.architecture or catalogue.models.find(fleet.spec.model.source)
+
+
+def fit_input(
+    fleet: ModelDeployment, accelerator: Accelerator, version: EngineVersion, catalogue: Catalogue
+) -> FitInput:
+    """Return what the fit check looks at."""
+    engine, model = fleet.spec.engine, fleet.spec.model
+    speculative = engine.speculative
+    draft = speculative.model if speculative else None
+    return FitInput(
+        architecture=architecture_of(fleet, catalogue),
+        accelerator=accelerator,
+        engine_version=version,
+        model_name=model.source,
+        gpu_memory_percent=engine.gpu_memory_percent,
+        pipeline_parallel_size=engine.pipeline_parallel_size,
+        data_parallel_size=engine.data_parallel_size,
+        expert_parallel=engine.expert_parallel,
+        quantization=engine.quantization,
+        dtype=engine.dtype,
+        kv_cache_dtype=engine.kv_cache_dtype,
+        max_model_len=engine.max_model_len,
+        max_num_seqs=engine.max_num_seqs,
+        max_num_batched_tokens=engine.max_num_batched_tokens,
+        enforce_eager=engine.enforce_eager,
+        speculative_method=speculative.method if speculative else None,
+        speculative_tokens=speculative.tokens if speculative else 0,
+        draft_architecture=catalogue.models.find(draft) if draft else None,
+        adapters=len(model.adapters),
+        adapter_rank=max((adapter.rank for adapter in model.adapters), default=0),
+        alternatives=tuple(catalogue.accelerators),
+    )
+
+
+def _startup_seconds(fleet: ModelDeployment, row: FitRow) -> int:
+    engine = fleet.spec.engine
+    gpus = row.tensor_parallel_size * engine.pipeline_parallel_size
+    weights_mib = UNKNOWN_WEIGHTS_MIB if row.weights_mib_per_gpu is None else row.weights_mib_per_gpu * gpus
+    return startup_budget_seconds(
+        weights_mib * MIB,
+        gpus=gpus,
+        downloads=scheme_of(fleet.spec.model.source) not in ("oci", "pvc"),
+        compiles=not engine.enforce_eager,
+    )

@@ -1,0 +1,1 @@
+"""What is observed of a fleet → its conditions and counts."""

@@ -1,0 +1,111 @@
+"""
+What is observed of a fleet → its conditions.
+
+`Ready` is the summary: accepted, the current template serves, and at least one replica is ready or none is wanted.
+`Reconciling` and `Stalled` say the same to tools that know only kstatus: wait, or look.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelfleet.api.conditions import ConditionType, Finding, Reason, Status
+from modelfleet.workload.status.observed import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Everything about a fleet that was decided before its status is written."""
+
+    accepted: Finding
+    names: Finding
+    fits: Finding | None
+    scale: Finding
+    desired: int
+    suspended: bool
+    update_pending: str | None = None
+    """What a new operator or catalogue would change, while that waits."""
+
+
+def conditions(judgement: Judgement, observed: Observed) -> tuple[Finding, ...]:
+    """Return the findings of all condition types, the summary first."""
+    progressing = _progressing(judgement, observed)
+    ready = _ready(judgement, observed, progressing)
+    return (
+        ready,
+        judgement.accepted,
+        judgement.names,
+        *([judgement.fits] if judgement.fits else []),
+        _available(observed),
+        progressing,
+        judgement.scale,
+        *_kstatus(judgement, observed, progressing),
+    )
+
+
+def _available(observed: Observed) -> Finding:
+    if observed.ready:
+        message = f"{observed.ready} of {len(observed.live)} replicas are ready."
+        return Finding(ConditionType.AVAILABLE, "True", Reason.SERVING, message)
+    if not observed.replicas:
+        return Finding(ConditionType.AVAILABLE, "False", Reason.NO_REPLICAS, "The fleet has no replicas.")
+    reason, message = _obstacle(observed) or (Reason.LOADING, "Replicas load their weights.")
+    return Finding(ConditionType.AVAILABLE, "False", reason, message)
+
+
+def _ready(judgement: Judgement, observed: Observed, progressing: Finding) -> Finding:
+    def ready(status: Status, reason: Reason, message: str) -> Finding:
+        return Finding(ConditionType.READY, status, reason, message)
+
+    if judgement.accepted.status == "False":
+        return ready("False", judgement.accepted.reason, judgement.accepted.message)
+    if judgement.desired == 0 and observed.replicas == 0 and observed.is_current:
+        return ready("True", Reason.ASLEEP, "The fleet has no replicas, as its size says.")
+    if observed.ready and observed.is_current:
+        return ready("True", Reason.SERVING, f"{observed.ready} of {len(observed.live)} replicas are ready.")
+    if obstacle := _obstacle(observed):
+        return ready("False", *obstacle)
+    if observed.ready:
+        return ready("False", progressing.reason, progressing.message)
+    return ready("False", Reason.LOADING, "Replicas load their weights.")
+
+
+def _progressing(judgement: Judgement, observed: Observed) -> Finding:
+    def progressing(status: Status, reason: Reason, message: str) -> Finding:
+        return Finding(ConditionType.PROGRESSING, status, reason, message)
+
+    if judgement.suspended:
+        return progressing("False", Reason.SUSPENDED, "`suspend` is true: nothing is changed or scaled.")
+    if judgement.accepted.status == "False":
+        return progressing("False", judgement.accepted.reason, "What runs stays as it was until the spec is accepted.")
+    if judgement.update_pending:
+        return progressing("True", Reason.OPERATOR_UPDATE_PENDING, judgement.update_pending)
+    if obstacle := _obstacle(observed):
+        return progressing("True", *obstacle)
+    if not observed.is_current:
+        return progressing("True", Reason.ROLLING_OUT, "Pods are being replaced by ones of the current template.")
+    if observed.ready < judgement.desired:
+        return progressing("True", Reason.LOADING, f"{observed.ready} of {judgement.desired} replicas are ready.")
+    return progressing("True", Reason.STABLE, "The fleet is as its spec says.")
+
+
+def _obstacle(observed: Observed) -> tuple[Reason, str] | None:
+    """Return what keeps replicas from serving, as a reason and a message."""
+    if observed.failure:
+        return observed.failure.reason, observed.failure.message
+    refused = observed.deployment_condition("ReplicaFailure")
+    if refused and refused["status"] == "True":
+        return Reason.QUOTA_EXCEEDED, f"Pods cannot be created: {refused.get('message', '')}"
+    return None
+
+
+def _kstatus(judgement: Judgement, observed: Observed, progressing: Finding) -> Iterator[Finding]:
+    deadline = observed.deployment_condition("Progressing")
+    gave_up = bool(deadline and deadline["status"] == "False") and observed.failure is not None
+    is_stalled = judgement.accepted.status == "False" or gave_up
+    is_settled = progressing.reason in (Reason.STABLE, Reason.SUSPENDED, Reason.OPERATOR_UPDATE_PENDING)
+    for kind, holds in (
+        (ConditionType.RECONCILING, not is_settled and not is_stalled),
+        (ConditionType.STALLED, is_stalled),
+    ):
+        source = judgement.accepted if judgement.accepted.status == "False" else progressing
+        yield Finding(kind, "True" if holds else "False", source.reason, source.message if holds else "")

@@ -1,0 +1,123 @@
+"""
+Why a pod does not serve, in words a user can act on.
+
+Exit codes do not tell: vLLM ends with 0 when its engine dies. The last log line does.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelfleet.api.conditions import Reason
+from modelfleet.api.names import ENGINE_CONTAINER
+
+Pod = Mapping[str, Any]
+
+IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+LONGEST_LINE = 500
+
+LOG_CLUES: tuple[tuple[Reason, re.Pattern[str], str], ...] = (
+    (
+        Reason.OUT_OF_MEMORY,
+        re.compile(r"CUDA out of memory|OutOfMemoryError|No available memory for the cache blocks", re.IGNORECASE),
+        "The engine ran out of accelerator memory: lower `engine.maxModelLen`, `engine.maxNumSeqs` or "
+        "`engine.gpuMemoryPercent`, or raise `engine.tensorParallelSize`.",
+    ),
+    (
+        Reason.GATED_MODEL,
+        re.compile(r"GatedRepoError|gated repo|401 Client Error|403 Client Error", re.IGNORECASE),
+        "The hub refuses the model: set `model.tokenSecretRef` to a token whose account accepted the model's licence.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one pod does not serve."""
+
+    reason: Reason
+    message: str
+
+
+def is_live(pod: Pod) -> bool:
+    """Return whether a pod counts: it is not on its way out, and has not ended. An evicted pod stays as Failed."""
+    return "deletionTimestamp" not in pod["metadata"] and _status(pod).get("phase") not in ("Failed", "Succeeded")
+
+
+def is_ready(pod: Pod) -> bool:
+    """Return whether the pod's Ready condition is True."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in _status(pod).get("conditions") or ())
+
+
+def has_crashed(pod: Pod) -> bool:
+    """Return whether the engine's container ended before, so that its log says why."""
+    engine = _engine(pod)
+    return "terminated" in (engine.get("lastState") or {}) or "terminated" in (engine.get("state") or {})
+
+
+def worst_failure(pods: Iterable[Pod], last_log_lines: Mapping[str, str]) -> Failure | None:
+    """Return the failure of the first pod, by name, that has one; *last_log_lines* are those of crashed pods, by name."""
+    for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
+        if not is_ready(pod) and (failure := failure_of(pod, last_log_lines.get(pod["metadata"]["name"], ""))):
+            return failure
+    return None
+
+
+def failure_of(pod: Pod, last_log_line: str = "") -> Failure | None:
+    """Return why *pod* does not serve, or None when it is just not ready yet."""
+    name = pod["metadata"]["name"]
+    if message := _unschedulable(pod):
+        return Failure(Reason.UNSCHEDULABLE, f"Pod {name} cannot be scheduled: {message}")
+    engine = _engine(pod)
+    waiting = (engine.get("state") or {}).get("waiting") or {}
+    if waiting.get("reason") in IMAGE_REASONS:
+        text = waiting.get("message", waiting["reason"])
+        return Failure(Reason.IMAGE_PULL, f"Pod {name} cannot pull `engine.image`: {text}")
+    if waiting.get("reason") in CONFIG_REASONS:
+        return Failure(Reason.CONTAINER_CONFIG, f"Pod {name} cannot start: {waiting.get('message', waiting['reason'])}")
+    if has_crashed(pod):
+        return _crash(name, engine, last_log_line)
+    return None
+
+
+def _crash(name: str, engine: Mapping[str, Any], last_log_line: str) -> Failure:
+    states = (engine.get("state") or {}, engine.get("lastState") or {})
+    ended = next(state["terminated"] for state in states if "terminated" in state)
+    text = last_log_line or last_line(ended.get("message", ""))
+    for reason, clue, advice in LOG_CLUES:
+        if clue.search(ended.get("message", "")) or clue.search(text):
+            return Failure(reason, f"{advice} Pod {name} said: {text}")
+    if ended.get("reason") == "OOMKilled":
+        advice = "raise the node's share with `hardware.memory`, or lower what the engine keeps in memory"
+        return Failure(Reason.OUT_OF_MEMORY, f"Pod {name} was killed for want of memory: {advice}.")
+    restarts = engine.get("restartCount", 0)
+    said = f"; its last line was: {text}" if text else ""
+    return Failure(Reason.CRASH_LOOP, f"Pod {name} ended with code {ended.get('exitCode')}{_times(restarts)}{said}")
+
+
+def last_line(log: str) -> str:
+    """Return the last line of *log* that says something, cut to a readable length."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return lines[-1][:LONGEST_LINE] if lines else ""
+
+
+def _times(restarts: int) -> str:
+    return " again and again" if restarts > 1 else ""
+
+
+def _unschedulable(pod: Pod) -> str | None:
+    for condition in _status(pod).get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return condition.get("message") or condition.get("reason", "")
+    return None
+
+
+def _engine(pod: Pod) -> Mapping[str, Any]:
+    statuses = _status(pod).get("containerStatuses") or ()
+    return next((status for status in statuses if status["name"] == ENGINE_CONTAINER), {})
+
+
+def _status(pod: Pod) -> Mapping[str, Any]:
+    return pod.get("status") or {}

@@ -1,0 +1,54 @@
+"""What the cluster shows of a fleet, reduced to what its status is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from modelfleet.api.names import TRAFFIC_LABEL, TRAFFIC_SERVING
+from modelfleet.workload.status.failures import Failure, Pod, is_live, is_ready, worst_failure
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The Deployment and the pods of a fleet, as last seen."""
+
+    deployment: Mapping[str, Any] | None
+    pods: Sequence[Pod]
+    last_log_lines: Mapping[str, str]
+    """Of pods whose engine crashed, by pod name."""
+
+    @cached_property
+    def live(self) -> tuple[Pod, ...]:
+        """Return the pods that count."""
+        return tuple(pod for pod in self.pods if is_live(pod))
+
+    @cached_property
+    def ready(self) -> int:
+        """Return how many live pods are ready and take requests."""
+        in_traffic = (pod for pod in self.live if pod["metadata"]["labels"].get(TRAFFIC_LABEL) == TRAFFIC_SERVING)
+        return sum(is_ready(pod) for pod in in_traffic)
+
+    @cached_property
+    def failure(self) -> Failure | None:
+        """Return why a live pod does not serve, if one does not."""
+        return worst_failure(self.live, self.last_log_lines)
+
+    @property
+    def replicas(self) -> int:
+        """Return the size of the Deployment, 0 while there is none."""
+        return int(self.deployment["spec"].get("replicas", 1)) if self.deployment else 0
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether the Deployment's controller has seen its latest spec, and every pod has its latest template."""
+        if self.deployment is None:
+            return False
+        status = self.deployment.get("status") or {}
+        seen = status.get("observedGeneration", 0) >= self.deployment["metadata"].get("generation", 0)
+        return bool(seen and status.get("updatedReplicas", 0) == status.get("replicas", 0))
+
+    def deployment_condition(self, condition_type: str) -> Mapping[str, Any] | None:
+        """Return a condition of the Deployment, or None."""
+        conditions = ((self.deployment or {}).get("status") or {}).get("conditions") or ()
+        return next((condition for condition in conditions if condition["type"] == condition_type), None)

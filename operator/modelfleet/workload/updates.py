@@ -1,0 +1,48 @@
+"""
+Changes of a pod template that no user asked for: a new operator, or an edited catalogue.
+
+The Deployment remembers a digest of what the user declared and one of the template that was applied. A template that
+differs while the declaration does not is the operator's own change, and waits for its turn.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from modelfleet.api.names import INPUT_HASH_ANNOTATION, OPERATOR_CHANGE_ANNOTATION, TEMPLATE_HASH_ANNOTATION
+
+Deployment = Mapping[str, Any]
+
+
+def is_operators_change(live: Deployment | None, wanted: Deployment) -> bool:
+    """Return whether applying *wanted* would replace pods although the user changed nothing."""
+    if live is None:
+        return False
+    before, after = _annotations(live), _annotations(wanted)
+    same_input = before.get(INPUT_HASH_ANNOTATION) == after[INPUT_HASH_ANNOTATION]
+    return same_input and before.get(TEMPLATE_HASH_ANNOTATION) != after[TEMPLATE_HASH_ANNOTATION]
+
+
+def is_rolling_for_operator(live: Deployment) -> bool:
+    """Return whether pods of *live* are being replaced because of an operator's change."""
+    if OPERATOR_CHANGE_ANNOTATION not in _annotations(live):
+        return False
+    status = live.get("status") or {}
+    replicas = live["spec"].get("replicas", 1)
+    seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
+    done = seen and status.get("updatedReplicas", 0) >= replicas and status.get("availableReplicas", 0) >= replicas
+    return not (done and status.get("replicas", 0) == status.get("updatedReplicas", 0))
+
+
+def free_turns(deployments: Iterable[Deployment], *, at_most: int) -> int:
+    """Return how many more fleets may roll because of an operator's change."""
+    return max(0, at_most - sum(is_rolling_for_operator(live) for live in deployments))
+
+
+def marked(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return *wanted* with the mark of an operator's change; the next change by the user removes it."""
+    annotations = {**wanted["metadata"]["annotations"], OPERATOR_CHANGE_ANNOTATION: "true"}
+    return wanted | {"metadata": wanted["metadata"] | {"annotations": annotations}}
+
+
+def _annotations(deployment: Deployment) -> Mapping[str, str]:
+    return deployment["metadata"].get("annotations") or {}
