@@ -29,6 +29,13 @@ def _name(command: _Command) -> _Command:
     return click.option("--name", default=DEFAULT_NAME, show_default=True, help="Which lab.")(command)
 
 
+def _label(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise click.BadParameter(f"`--node-label` must be KEY=VALUE, found {text!r}")
+    return key, value
+
+
 @click.group(epilog="Example: python -m e2e.lab up && python -m e2e.lab kubectl get nodes")
 def main() -> None:
     """Run a real Kubernetes cluster on this machine: control plane, one node with 8 GPUs that are not there, DNS."""
@@ -51,7 +58,7 @@ def up(
     name: str, *, control_plane_only: bool, api_only: bool, audit: bool, gpus: int, node_labels: tuple[str, ...]
 ) -> None:
     """Start the lab and wait until it is ready; one that is up stays as it is."""
-    labels = dict(label.split("=", 1) for label in node_labels) or NodeShape().labels
+    labels = dict(_label(text) for text in node_labels) or NodeShape().labels
     extent = Extent.API if api_only else Extent.CONTROL_PLANE if control_plane_only else Extent.NODE
     request = Request(extent=extent, audit=audit, shape=NodeShape(gpus=gpus, labels=labels))
     Lab.up(name=name, request=request)

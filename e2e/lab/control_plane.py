@@ -17,6 +17,7 @@ _AUDIT_POLICY = {
     "rules": [{"level": "None", "verbs": ["get", "list", "watch"]}, {"level": "Metadata"}],
 }
 """Writes only: reads are many times more, and nobody counts them."""
+_NEVER_ROTATE = "--audit-log-maxsize=100000"  # MB: whoever counts must find every line in one file
 
 
 def etcd(layout: Layout, binary: Path) -> Component:
@@ -82,4 +83,4 @@ def scheduler(layout: Layout, binary: Path) -> Component:
 def _audit_flags(layout: Layout) -> tuple[str, ...]:
     policy = layout.root / "audit-policy.json"
     policy.write_text(json.dumps(_AUDIT_POLICY))
-    return (f"--audit-policy-file={policy}", f"--audit-log-path={layout.audit_log}")
+    return (f"--audit-policy-file={policy}", f"--audit-log-path={layout.audit_log}", _NEVER_ROTATE)

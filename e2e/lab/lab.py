@@ -1,5 +1,6 @@
 """A running lab, as tests and the command line see it."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from e2e.lab import debian, fake_nodes, host, netns, node, processes, provision, start, stop, tools
+from e2e.lab import audit, debian, fake_nodes, host, netns, node, processes, provision, start, stop, tools
 from e2e.lab.errors import LabError
 from e2e.lab.fake_nodes import FakeNodes
 from e2e.lab.kube import Api
@@ -31,12 +32,14 @@ class Lab:
         """
         Return the lab called *name*, started if it does not run.
 
-        A lab that is up is returned as it is, whatever *request* asks; one that is broken is removed first.
+        A lab that is up is returned as it is, unless it has less than *request* asks: then LabError. One that is broken
+        is removed first.
         """
         host.require_capable()
         layout, request, progress = Layout(name), request or Request(), progress or Progress()
         with exclusive(f"lab/{name}", progress=progress):
             if is_up(layout):
+                _require_extent(layout, request.extent)
                 progress.note(f"lab {name!r} is up already")
                 return cls(layout)
             debian.ensure(debian.LAB_PACKAGES, progress=progress)
@@ -75,10 +78,13 @@ class Lab:
         """A minimal client of the lab's API server, as cluster administrator."""
         return Api.of(self.kubeconfig)
 
-    @property
-    def audit_log(self) -> Path:
-        """One JSON event per write to the API server."""
-        return self.layout.audit_log
+    def writes_position(self) -> int:
+        """Return a mark for `writes`: everything written to the API server so far is before it."""
+        return audit.position(self.layout.audit_log)
+
+    def writes(self, *, after: int = 0) -> list[audit.Write]:
+        """Return every write that the API server answered after the mark, whoever sent it."""
+        return audit.writes(self.layout.audit_log, after=after)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """Return what kubectl prints for *arguments*; LabError with its complaint when it fails and *check* is set."""
@@ -145,6 +151,14 @@ def binary(name: str) -> Path:
         if name in tool.binaries and (found := provision.locate(tool)) is not None:
             return found[name]
     raise LabError(f"{name!r} must be provisioned; run `python -m e2e.lab provision`")
+
+
+def _require_extent(layout: Layout, wanted: Extent) -> None:
+    there = Extent(json.loads(layout.ready_file.read_text())["extent"])
+    order = list(Extent)
+    if order.index(there) < order.index(wanted):
+        advice = f"end it with `python -m e2e.lab down --name {layout.name}`, or take another name"
+        raise LabError(f"lab {layout.name!r} must be up as {wanted.value!r}, it is up as {there.value!r}; {advice}")
 
 
 def _tools_of(request: Request) -> tuple[str, ...]:
