@@ -38,6 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(config: EngineConfig, settings: Settings) -> int:
-    server_socket = bind(config)
-    memory = start(config, settings)
-    return asyncio.run(serve(assemble(config, settings, memory), server_socket))
+    with bind(config) as server_socket:
+        memory = start(config, settings)
+        return asyncio.run(serve(assemble(config, settings, memory), server_socket))

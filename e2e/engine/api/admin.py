@@ -46,3 +46,8 @@ class Admin:
         """Answer where KV events are published: nowhere."""
         del request
         return web.json_response({"sources": []})
+
+    async def is_scaling(self, request: web.Request) -> web.Response:
+        """Answer that no elastic scaling is under way."""
+        del request
+        return web.json_response({"is_scaling_elastic_ep": False})

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+OnPrepare = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 if TYPE_CHECKING:
-    from aiohttp.typedefs import Middleware
+    from aiohttp.typedefs import Middleware as Middleware  # noqa: PLC0414 - exported on purpose
 else:
     Middleware = Any

@@ -70,7 +70,8 @@ def _with_opposite(flag: Flag) -> Flag:
 
 
 def _as_of(flag: Flag, release: Release) -> Flag:
-    names = tuple(n for n in flag.names if not n.startswith("--") or _lived(n, release))
+    opposite = _opposite(flag.names[0]) if flag.kind == "bool" else None
+    names = tuple(n for n in flag.names if not n.startswith("--") or (_lived(n, release) and n != opposite))
     clears = (_negated(flag.names[0]),) if flag.kind == "bool" else ()
     default = 0.9 if flag.names[0] == "--gpu-memory-utilization" and not release.at_least("0.20") else flag.default
     choices = _OLDER_CHOICES.get(flag.names[0], flag.choices)

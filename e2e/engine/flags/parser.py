@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from e2e.engine.flags.catalogue import Flag, flags_of
@@ -20,6 +21,7 @@ def parse(arguments: Sequence[str], *, release: Release) -> argparse.Namespace:
     return _parser(release).parse_args(normalise(arguments))
 
 
+@cache
 def _parser(release: Release) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vllm", description="vLLM CLI")
     parser.add_argument("-v", "--version", action="version", version=str(release))
