@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from modelfleet.api.catalogue.errors import CatalogueError, nearest, quoted
+from modelfleet.api.catalogue.errors import CatalogueError, nearest, quoted, read_entry
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.types import Int, Label, ListOf, Quantity, StringMap, text
 from modelfleet.api.v1alpha1.model_deployment.hardware import Toleration
@@ -17,8 +17,6 @@ GIB = 1024
 """MiB in one GiB."""
 LARGE_MEMORY_MIB = 70 * GIB
 """From here on vLLM batches for a large accelerator; read from the batching defaults of vLLM 0.33."""
-HUGE_MEMORY_MIB = 160 * GIB
-"""From here on vLLM 0.28 and newer batch twice as many tokens; read from the batching defaults of vLLM 0.33."""
 
 
 class HourlyCents(ApiModel):
@@ -46,12 +44,12 @@ class Accelerator(ApiModel):
     """name is what `hardware.accelerator` says."""
     resource_name: Annotated[str, text(pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")]
     """resourceName is the extended resource a pod asks for, such as `nvidia.com/gpu`."""
-    memory_mib: Annotated[Int, Field(ge=1024, le=100_000_000)]
-    """memoryMiB is the memory of one accelerator as the engine sees it, in MiB: what `torch.cuda.mem_get_info` calls total."""
+    memory_mib: Annotated[Int, Field(ge=1024, le=100_000_000, alias="memoryMiB")]
+    """memoryMiB is the memory of one accelerator as the engine sees it: the total of `torch.cuda.mem_get_info`."""
     gpus_per_node: Annotated[Int, Field(ge=1, le=64)]
     """gpusPerNode is how many of them one node has; a pod cannot have more."""
     batching: Literal["Standard", "Large"] | None = None
-    """batching is the class of vLLM's batching defaults. Absent means it follows from the memory: Large from 70 GiB on."""
+    """batching is the class of vLLM's batching defaults. Absent means Large from 70 GiB on, otherwise Standard."""
     node_labels: StringMap = Field(default_factory=dict)
     """nodeLabels are labels a node with this accelerator has, used as node selector."""
     tolerations: Annotated[tuple[Toleration, ...], ListOf(32)] = ()
@@ -96,9 +94,18 @@ class AcceleratorCatalogue:
         return (self.entries[name] for name in self.names)
 
 
-def read_accelerators(data: Mapping[str, Any]) -> AcceleratorCatalogue:
+def read_accelerators(data: Mapping[str, Any], *, where: str = "accelerators") -> AcceleratorCatalogue:
     """Return the catalogue of *data*, `{name: fields}`; raise CatalogueError naming the entry and the field."""
-    raise NotImplementedError
+    entries = {
+        name: read_entry(Accelerator, named(name, fields, where), f"{where}.{name}") for name, fields in data.items()
+    }
+    return AcceleratorCatalogue(MappingProxyType(entries))
 
 
-EMPTY: Mapping[str, Accelerator] = MappingProxyType({})
+def named(name: str, fields: Any, where: str) -> dict[str, Any]:
+    """Return *fields* with the name of their entry; raise CatalogueError when they are not fields, or name another."""
+    if not isinstance(fields, Mapping):
+        raise CatalogueError(f"`{where}.{name}` must be an object")
+    if fields.get("name", name) != name:
+        raise CatalogueError(f'`{where}.{name}.name` must be "{name}" or absent, not "{fields["name"]}"')
+    return {**fields, "name": name}

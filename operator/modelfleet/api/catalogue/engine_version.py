@@ -59,7 +59,7 @@ class EngineVersion:
         except EngineVersionError as error:
             found = f'the tag "{tag}"' if tag else "no tag"
             raise EngineVersionError(
-                f'`engine.image` must have a tag that is a vLLM version such as "v{NEWEST}", but "{image}" has {found}: '
+                f'`engine.image` must have a vLLM version such as "v{NEWEST}" as its tag, but "{image}" has {found}: '
                 "set `engine.version` to the vLLM version inside the image"
             ) from error
 

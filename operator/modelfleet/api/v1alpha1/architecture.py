@@ -6,7 +6,7 @@ from pydantic import Field
 
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.rules import Rule
-from modelfleet.api.schema.types import Int
+from modelfleet.api.schema.types import Bool, Int
 
 Count = Annotated[Int, Field(ge=1, le=1_000_000_000)]
 
@@ -18,6 +18,10 @@ class LatentAttention(ApiModel):
     """kvLoraRank is the width of the compressed vector (`kv_lora_rank` of the model's config.json)."""
     qk_rope_head_dim: Count
     """qkRopeHeadDim is the width of the rotary part kept beside it (`qk_rope_head_dim`)."""
+    query_lora_rank: Count | None = None
+    """queryLoraRank is the width queries are compressed to (`q_lora_rank`); absent where they are not."""
+    index_head_dim: Count | None = None
+    """indexHeadDim is the width of the indexer's keys (`index_head_dim`), for sparse attention such as DeepSeek V3.2's."""
 
 
 class SlidingWindow(ApiModel):
@@ -36,6 +40,10 @@ class Experts(ApiModel):
     """count is the number of routed experts per layer (`num_local_experts` or `n_routed_experts`)."""
     intermediate_size: Count
     """intermediateSize is the width of one expert (`moe_intermediate_size`)."""
+    per_token: Annotated[Int, Field(ge=1, le=1024)] = 8
+    """perToken is how many experts each token goes through (`num_experts_per_tok`). Defaults to 8."""
+    dense_layers: Annotated[Int, Field(ge=0, le=1024)] = 0
+    """denseLayers is how many of the first layers have no experts (`first_k_dense_replace`). Defaults to 0."""
 
 
 class Architecture(ApiModel):
@@ -67,6 +75,8 @@ class Architecture(ApiModel):
     """intermediateSize is the width of the dense feed-forward layers (`intermediate_size`); block-quantized weights must divide into it."""
     max_position_embeddings: Annotated[Int, Field(ge=1, le=1_000_000_000)]
     """maxPositionEmbeddings is the longest context the model knows, in tokens (`max_position_embeddings`)."""
+    tied_embeddings: Bool = False
+    """tiedEmbeddings is true when the output head is the embedding table (`tie_word_embeddings`). Defaults to false."""
     latent_attention: LatentAttention | None = None
     """latentAttention is set for models with multi-head latent attention, such as DeepSeek's."""
     sliding_window: SlidingWindow | None = None
@@ -75,3 +85,7 @@ class Architecture(ApiModel):
     """experts is set for mixtures of experts."""
     quantization: Annotated[str, Field(max_length=64)] | None = None
     """quantization is how the published weights are quantized, as vLLM names it (`fp8`, `awq`, `mxfp4`); absent for 16-bit weights."""
+    quantization_block_size: Annotated[Int, Field(ge=1, le=65_536)] | None = None
+    """quantizationBlockSize is the side of the blocks, or the length of the groups, that share a scale (`weight_block_size`, `group_size`)."""
+    unquantized_parameters_millions: Annotated[Int, Field(ge=0, le=100_000_000)] | None = None
+    """unquantizedParametersMillions are the parameters that stay in 16 bits besides the embeddings, in millions: a vision tower, or attention layers."""

@@ -2,6 +2,6 @@
 
 from modelfleet.workload.fit.inputs import FitInput
 from modelfleet.workload.fit.startup import startup_budget_seconds
-from modelfleet.workload.fit.table import FitReason, FitRow, Verdict, choose, fit_table
+from modelfleet.workload.fit.table import FitReason, FitRow, Verdict, choose, fit_row, fit_table
 
-__all__ = ["FitInput", "FitReason", "FitRow", "Verdict", "choose", "fit_table", "startup_budget_seconds"]
+__all__ = ["FitInput", "FitReason", "FitRow", "Verdict", "choose", "fit_row", "fit_table", "startup_budget_seconds"]

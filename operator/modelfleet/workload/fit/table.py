@@ -66,3 +66,8 @@ def fit_table(fit: FitInput) -> tuple[FitRow, ...]:
 def choose(table: Sequence[FitRow]) -> FitRow | None:
     """Return the row of the smallest size that fits, or the smallest that may, or None when every size is refused."""
     raise NotImplementedError
+
+
+def fit_row(fit: FitInput, tensor_parallel_size: int) -> FitRow:
+    """Return the row of one *tensor_parallel_size*, whether or not the table has it."""
+    raise NotImplementedError
