@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from modelfleet import __version__
 from modelfleet.api.catalogue import Catalogue, load_catalogue
-from modelfleet.api.errors import explain
 from modelfleet.api.names import FIELD_MANAGER, FLEET_LABEL
 from modelfleet.api.platform import Platform
+from modelfleet.api.schema.problems import explain
 from modelfleet.controller import json_logs, skew
 from modelfleet.controller.claims import ClaimIndex
 from modelfleet.controller.cluster.client import Cluster

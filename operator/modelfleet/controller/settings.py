@@ -64,7 +64,7 @@ class Settings(BaseModel):
         str, BeforeValidator(_upper), Field(pattern=f"^({'|'.join(LOG_LEVELS)})$", description=", ".join(LOG_LEVELS))
     ] = "INFO"
     read_only: Annotated[bool, Field(description="true or false")] = False
-    catalogue_path: Annotated[FilePath | None, Field(description="the path of a file that exists")] = None
+    platform_file: Annotated[FilePath | None, Field(description="the path of a file that exists")] = None
     kubeconfig: Annotated[FilePath | None, Field(description="the path of a file that exists")] = None
 
     @classmethod

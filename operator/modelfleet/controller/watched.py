@@ -80,7 +80,7 @@ class Key(NamedTuple):
 
 
 class Router:
-    """Knows which keys a change asks for; fleets that want the same name, and policies with the same target, meet here."""
+    """Knows which keys a change asks for: rivals for a name, and policies for one fleet, ask for each other."""
 
     def __init__(self, cache: Cache, claims: ClaimIndex) -> None:
         self._cache = cache

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_SECONDS = 5.0
 SHORTEST_ATTEMPT_SECONDS = 0.1
+SHORTEST_PAUSE_SECONDS = 0.01
 
 
 class LeaseStore(Protocol):
@@ -113,7 +114,7 @@ class Lease:
     @property
     def is_held(self) -> bool:
         """Return whether this process leads, with enough time left for a write."""
-        return self.time_left() >= self.timing.grace
+        return self.time_left() > self.timing.grace
 
     def time_left(self) -> float:
         """Return the seconds for which nobody else can lead; 0 when this process does not."""
@@ -184,7 +185,9 @@ class Lease:
     async def _keep(self) -> None:
         """Renew the lease until somebody else has it, or until it could not be renewed in time."""
         while self.is_held:
-            await asyncio.sleep(min(self.timing.retry, self.time_left() - self.timing.grace))
+            await asyncio.sleep(
+                min(self.timing.retry, max(SHORTEST_PAUSE_SECONDS, self.time_left() - self.timing.grace))
+            )
             if self.is_held:
                 await self.attempt()
 

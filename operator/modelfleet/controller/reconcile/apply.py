@@ -12,7 +12,7 @@ from modelfleet.workload.drift import agrees
 from modelfleet.workload.ownership import belongs_to, is_owned
 from modelfleet.workload.plan import digest
 from modelfleet.workload.scale import is_handed_over, owners_of_replicas
-from modelfleet.workload.status.failures import ENGINE_CONTAINER
+from modelfleet.workload.status.failures import engine_of
 
 Children = Mapping[tuple[Resource, str], Json]
 
@@ -58,7 +58,7 @@ class Applier:
                 await self._writer.delete(key[0], child)
 
     async def end_loading_pods(self, pods: Collection[Json]) -> None:
-        """Delete pods again that were deleted while they loaded: vLLM ignores the first SIGTERM until it has started."""
+        """Delete pods again that were deleted while they loaded: a loading vLLM ignores the first SIGTERM."""
         for pod in filter(ignores_sigterm, pods):
             await self._writer.delete(PODS, pod, grace_period_seconds=LOADING_GRACE_SECONDS)
 
@@ -102,7 +102,7 @@ class Applier:
             await self._scale(live, replicas)
 
     async def _scale(self, deployment: Json, replicas: int) -> None:
-        """Set the size through `/scale` at the version it was decided on, or, where that was overtaken, at the latest."""
+        """Set the size through `/scale`, at the version it was decided on, or the latest where that is overtaken."""
         for _ in range(SCALE_ATTEMPTS):
             scale = _scale(deployment, replicas)
             try:
@@ -120,8 +120,7 @@ def ignores_sigterm(pod: Json) -> bool:
     meta = pod["metadata"]
     if "deletionTimestamp" not in meta or meta.get("deletionGracePeriodSeconds", 0) <= LOADING_GRACE_SECONDS:
         return False
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    engine = next((status for status in statuses if status["name"] == ENGINE_CONTAINER), {})
+    engine = engine_of(pod)
     return "running" in (engine.get("state") or {}) and not engine.get("started", False)
 
 

@@ -23,7 +23,9 @@ class Decision:
     update_pending: str | None = None
 
 
-def decide(snapshot: Snapshot, desired: Desired, deployments: Iterable[Json], *, most_operator_changes: int) -> Decision:
+def decide(
+    snapshot: Snapshot, desired: Desired, deployments: Iterable[Json], *, most_operator_changes: int
+) -> Decision:
     """
     Return what is written now.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from modelfleet.api.errors import explain
+from modelfleet.api.schema.problems import explain
 from modelfleet.api.served_names import Claim, claim_of
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
@@ -77,7 +77,9 @@ def _read(raw: Json) -> tuple[ModelDeployment | None, str]:
 
 
 def _claims(cache: Cache, claims: ClaimIndex, key: Key) -> tuple[Claim, ...]:
-    fleets = (cache.get(FLEETS, *fleet) for fleet in ((key.namespace, key.name), *claims.rivals((key.namespace, key.name))))
+    fleets = (
+        cache.get(FLEETS, *fleet) for fleet in ((key.namespace, key.name), *claims.rivals((key.namespace, key.name)))
+    )
     read = (_read(raw)[0] for raw in fleets if raw is not None)
     return tuple(claim_of(fleet) for fleet in read if fleet is not None)
 

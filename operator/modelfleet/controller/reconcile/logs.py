@@ -2,13 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any
 
 from modelfleet.api.names import ENGINE_CONTAINER
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.errors import ClusterError
 from modelfleet.controller.cluster.resources import Json
-from modelfleet.workload.status.failures import has_crashed, is_live, is_ready, last_line
+from modelfleet.workload.status.failures import engine_of, has_crashed, is_live, is_ready, last_line
 
 LINES = 20
 REMEMBERED = 1000
@@ -28,7 +27,7 @@ class CrashLogs:
         return {name: line for name, line in lines.items() if line}
 
     async def _last_line(self, pod: Json) -> str:
-        crash = pod["metadata"]["uid"], _engine(pod).get("restartCount", 0)
+        crash = pod["metadata"]["uid"], engine_of(pod).get("restartCount", 0)
         if crash not in self._lines:
             self._lines[crash] = await self._read(pod)
             if len(self._lines) > REMEMBERED:
@@ -36,7 +35,7 @@ class CrashLogs:
         return self._lines[crash]
 
     async def _read(self, pod: Json) -> str:
-        meta, is_running = pod["metadata"], "terminated" not in (_engine(pod).get("state") or {})
+        meta, is_running = pod["metadata"], "terminated" not in (engine_of(pod).get("state") or {})
         try:
             log = await self._cluster.pod_log_tail(
                 meta["namespace"], meta["name"], ENGINE_CONTAINER, lines=LINES, previous=is_running
@@ -47,11 +46,6 @@ class CrashLogs:
 
 
 def _has_message(pod: Json) -> bool:
-    engine = _engine(pod)
+    engine = engine_of(pod)
     states = (engine.get("state") or {}, engine.get("lastState") or {})
     return any((state.get("terminated") or {}).get("message") for state in states)
-
-
-def _engine(pod: Json) -> dict[str, Any]:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return next((status for status in statuses if status["name"] == ENGINE_CONTAINER), {})

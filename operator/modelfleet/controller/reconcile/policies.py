@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from modelfleet.api.conditions import ConditionType, Finding, Reason, merged
-from modelfleet.api.errors import explain
+from modelfleet.api.schema.problems import explain
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy, CachePolicyStatus
 from modelfleet.controller.cluster.resources import Json
 from modelfleet.controller.reconcile.gather import policies

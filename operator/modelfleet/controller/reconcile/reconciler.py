@@ -12,18 +12,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from modelfleet.api.conditions import ConditionType, Finding, Reason
+from modelfleet.api.served_names import Verdict, claim_of, judge
 from modelfleet.api.v1alpha1.metadata import ObjectMeta
 from modelfleet.api.v1alpha1.model_deployment import ModelDeploymentStatus
 from modelfleet.controller.claims import ClaimIndex
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.errors import Invalid
-from modelfleet.controller.cluster.resources import DEPLOYMENTS, Json
+from modelfleet.controller.cluster.resources import DEPLOYMENTS
 from modelfleet.controller.reconcile.apply import Applier, NameTakenError
 from modelfleet.controller.reconcile.compile import Desired, compile_fleet
 from modelfleet.controller.reconcile.decide import Decision, decide
 from modelfleet.controller.reconcile.gather import Snapshot, gather, pods
 from modelfleet.controller.reconcile.logs import CrashLogs
-from modelfleet.controller.reconcile.names import names_finding
 from modelfleet.controller.reconcile.report import Reporter
 from modelfleet.controller.reconcile.writer import Writer
 from modelfleet.controller.watch.cache import Cache
@@ -91,27 +91,29 @@ class FleetReconciler:
 
     async def _report(self, snapshot: Snapshot, desired: Desired, decision: Decision) -> None:
         observed = Observed(
-            deployment=self._cache.get(DEPLOYMENTS, snapshot.raw["metadata"]["namespace"], snapshot.raw["metadata"]["name"]),
+            deployment=self._cache.get(
+                DEPLOYMENTS, snapshot.raw["metadata"]["namespace"], snapshot.raw["metadata"]["name"]
+            ),
             pods=snapshot.pods,
             last_log_lines=await self._logs.last_lines(snapshot.pods),
         )
+        before = ModelDeploymentStatus.model_validate(snapshot.raw.get("status") or {})
         judgement = Judgement(
             accepted=desired.accepted,
-            names=names_finding(snapshot),
+            names=_names(snapshot, before),
             fits=desired.fits,
             scale=decision.scaling.finding,
             desired=decision.scaling.desired,
             suspended=bool(snapshot.raw["spec"].get("suspend")),
             update_pending=decision.update_pending,
         )
-        await self._reporter.report(FLEETS, snapshot.raw, self._status(snapshot.raw, judgement, observed, desired))
+        fleet = ObjectMeta.model_validate(snapshot.raw["metadata"])
+        after = status(fleet, before, judgement, observed, plan=desired.plan, now=self._clock())
+        await self._reporter.report(FLEETS, snapshot.raw, after)
 
-    def _status(self, raw: Json, judgement: Judgement, observed: Observed, desired: Desired) -> Json:
-        return status(
-            ObjectMeta.model_validate(raw["metadata"]),
-            ModelDeploymentStatus.model_validate(raw.get("status") or {}),
-            judgement,
-            observed,
-            plan=desired.plan,
-            now=self._clock(),
-        )
+
+def _names(snapshot: Snapshot, before: ModelDeploymentStatus) -> Verdict:
+    """Return which names are the fleet's own; one whose spec cannot be read keeps what it has."""
+    if snapshot.fleet is None:
+        return Verdict(frozenset(before.served_names))
+    return judge(claim_of(snapshot.fleet), snapshot.claims)

@@ -53,7 +53,7 @@ class Workers:
                 self._queue.done(key, failed=failed)
 
     async def _reconcile(self, key: Key) -> bool:
-        """Return whether the reconcile of *key* succeeded; a key of a process that no longer leads is not tried again."""
+        """Return whether the reconcile of *key* succeeded; a process that no longer leads does not try again."""
         started = time.perf_counter()
         try:
             again_in = await self._reconciles[key.subject](key)
