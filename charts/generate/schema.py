@@ -21,6 +21,7 @@ STRINGS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
 OBJECT: Schema = {"type": "object"}
 OBJECTS: Schema = {"type": "array", "items": OBJECT}
 AMOUNTS: Schema = {"type": "object", "additionalProperties": {"type": ["string", "integer", "number"]}}
+DNS_LABEL: Schema = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "maxLength": 63}
 PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
 
 
@@ -107,7 +108,8 @@ SHAPES: dict[str, Schema] = {
     "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
     "imagePullSecrets": {"type": "array", "items": STRINGS | {"required": ["name"]}},
     "replicas": {"type": "integer", "minimum": 1, "maximum": 9},
-    "leaderElection.leaseSeconds": {"type": "integer", "minimum": 5, "maximum": 300},
+    "watchNamespaces": {"type": "array", "items": DNS_LABEL, "uniqueItems": True},
+    "leaderElection.leaseSeconds": {"type": "integer", "minimum": 6, "maximum": 300},
     "logLevel": {"enum": ["debug", "info", "warning", "error"]},
     "resources": {
         "type": "object",

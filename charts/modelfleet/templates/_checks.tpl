@@ -38,7 +38,7 @@
     {{- fail "`fleets.network.egressCidrs` must be empty when `fleets.network.enabled` is false: without a NetworkPolicy engines reach everything" -}}
   {{- end -}}
   {{- range $name, $peer := .allowedPeers -}}
-    {{- if and $peer (not $peer.namespaceLabels) (not $peer.podLabels) -}}
+    {{- if not (or $peer.namespaceLabels $peer.podLabels) -}}
       {{- fail (printf "`fleets.network.allowedPeers.%s` must have `namespaceLabels` or `podLabels`: without both it admits every pod of the cluster; remove it with null, or set `fleets.network.enabled` to false" $name) -}}
     {{- end -}}
   {{- end -}}

@@ -20,11 +20,6 @@ podMonitors: {{ .Values.fleets.podMonitors }}
   podLabels:
     {{- include "modelfleet.operator.selectorLabels" . | nindent 4 }}
 {{- range $_, $peer := .Values.fleets.network.allowedPeers }}
-{{- with $peer }}
-- namespaceLabels:
-    {{- toYaml (.namespaceLabels | default dict) | nindent 4 }}
-  podLabels:
-    {{- toYaml (.podLabels | default dict) | nindent 4 }}
-{{- end }}
+- {{- toYaml $peer | nindent 2 }}
 {{- end }}
 {{- end -}}

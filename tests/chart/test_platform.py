@@ -1,0 +1,62 @@
+"""The ConfigMap with the platform's choices, and the environment, as the operator reads them."""
+
+from pathlib import Path
+
+import yaml
+
+from charts.generate.files import CHART
+from modelfleet.api.catalogue import load_catalogue
+from modelfleet.api.platform import Platform
+from modelfleet.controller.settings import Settings, variable
+from tests.chart.rendering import Helm, Object, environment, platform_file
+
+FROM_THE_CLUSTER = {"MODELFLEET_NAMESPACE": "modelfleet-system", "MODELFLEET_POD_NAME": "modelfleet-operator-0"}
+
+
+def everything() -> Object:
+    values: Object = yaml.safe_load((CHART / "ci" / "everything-values.yaml").read_text())
+    return values
+
+
+def test_the_chart_changes_no_default_of_the_operator(default_objects: list[Object]) -> None:
+    rendered = Platform.model_validate(platform_file(default_objects), extra="forbid")
+    peers = rendered.network.allowed_peers
+
+    assert rendered == Platform(
+        catalogue=rendered.catalogue,
+        network=Platform().network.model_copy(update={"allowed_peers": peers}),
+    )
+
+
+def test_every_choice_arrives(helm: Helm) -> None:
+    platform = Platform.model_validate(platform_file(helm.render(everything())), extra="forbid")
+
+    assert platform.rollouts.max_concurrent_operator_changes == 0
+    assert platform.network.egress_cidrs == ("10.20.0.0/16",)
+    assert [peer.pod_labels for peer in platform.network.allowed_peers[1:]] == [
+        {"app.kubernetes.io/component": "proxy"},
+        {"app.kubernetes.io/name": "prometheus"},
+    ]
+
+
+def test_the_catalogue_is_one_the_operator_accepts(helm: Helm) -> None:
+    platform = Platform.model_validate(platform_file(helm.render(everything())))
+    catalogue = load_catalogue(platform.catalogue)
+
+    assert catalogue.accelerators.find("nvidia-h100-80gb").hourly_cents.on_demand == 412
+    assert catalogue.accelerators.find("house-gpu-64gb").gpus_per_node == 4
+
+
+def test_the_environment_is_one_the_operator_accepts(helm: Helm, tmp_path: Path) -> None:
+    variables = environment(
+        helm.render({"watchNamespaces": ["team-a", "team-b"], "leaderElection": {"leaseSeconds": 6}})
+    )
+    platform = tmp_path / "platform.yaml"
+    platform.touch()
+    known = {variable(name) for name in Settings.model_fields}
+
+    settings = Settings.read(variables | FROM_THE_CLUSTER | {"MODELFLEET_PLATFORM_FILE": str(platform)})
+
+    assert variables.keys() <= known
+    assert settings.watch_namespaces == ("team-a", "team-b")
+    assert settings.lease_timing().duration == 6
