@@ -141,10 +141,11 @@ def add_fake_nodes(name: str, count: int, gpus: int) -> None:
 
 @main.command(epilog="Example: python -m e2e.lab stop kube-apiserver")
 @_name
+@click.option("--now", is_flag=True, help="SIGKILL at once, as a crash.")
 @click.argument("component")
-def stop(name: str, component: str) -> None:
+def stop(name: str, component: str, *, now: bool) -> None:
     """End one component, to see what happens without it."""
-    Lab.running(name).stop(component)
+    Lab(Layout(name)).stop(component, seconds=0 if now else 10)
 
 
 @main.command(epilog="Example: python -m e2e.lab start kube-apiserver")

@@ -9,7 +9,7 @@ from typing import Any
 from e2e.lab.errors import LabError
 from e2e.lab.layout import LABS, existing
 
-_KERNEL_SETTINGS = (
+KERNEL_SETTINGS = (
     "vm/overcommit_memory",
     "vm/panic_on_oom",
     "kernel/panic",
@@ -19,7 +19,7 @@ _KERNEL_SETTINGS = (
 )
 """Settings of the whole machine that a kubelet writes when it starts (pkg/kubelet/cm of Kubernetes 1.36)."""
 
-_FIXED_PLACES = (
+FIXED_PLACES = (
     "/run/containerd/s",  # sockets of containerd's shims
     "/run/containerd",
     "/var/lib/cni/results",  # what the network plugins remember
@@ -54,8 +54,8 @@ def remember() -> None:
     """Write down, before the first lab, what of the machine the labs are going to change."""
     if _memory().exists():
         return
-    settings = {name: _setting(name).read_text() for name in _KERNEL_SETTINGS}
-    absent = [place for place in _FIXED_PLACES if not Path(place).exists()]
+    settings = {name: setting(name) for name in KERNEL_SETTINGS}
+    absent = [place for place in FIXED_PLACES if not Path(place).exists()]
     draft = _memory().with_suffix(".draft")
     draft.write_text(json.dumps({"settings": settings, "absent": absent}))
     draft.replace(_memory())
@@ -74,7 +74,7 @@ def restore_after_last_lab() -> None:
 
 def _restore(memory: dict[str, Any]) -> None:
     for name, value in memory["settings"].items():
-        _setting(name).write_text(value)
+        _setting_file(name).write_text(value)
     for place in map(Path, memory["absent"]):
         try:
             place.rmdir() if place.is_dir() else place.unlink(missing_ok=True)
@@ -86,5 +86,10 @@ def _memory() -> Path:
     return LABS / "machine.json"
 
 
-def _setting(name: str) -> Path:
+def setting(name: str) -> str:
+    """Return the value of the kernel setting called *name*, such as ``kernel/panic``."""
+    return _setting_file(name).read_text()
+
+
+def _setting_file(name: str) -> Path:
     return Path("/proc/sys") / name

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from e2e.lab import audit, debian, fake_nodes, host, netns, node, processes, provision, start, stop, tools
+from e2e.lab import audit, debian, fake_nodes, host, netns, node, processes, provision, start, stop, tools, waiting
 from e2e.lab.errors import LabError
 from e2e.lab.fake_nodes import FakeNodes
 from e2e.lab.kube import Api
@@ -126,6 +126,10 @@ class Lab:
     def start(self, component: str) -> None:
         """Start a stopped component again; returns before it is ready."""
         processes.restart(self.layout, component)
+
+    def wait_until_ready(self, *, seconds: float = 60) -> None:
+        """Return once the API server answers and its start-up work is done; LabError after *seconds*."""
+        waiting.until(self.api.is_ready, what="readiness of the API server", seconds=seconds)
 
 
 def is_up(layout: Layout) -> bool:

@@ -21,6 +21,7 @@ _LAUNCH = 'echo $$ >"$1" && log=$2 && shift 2 && { "$@" >>"$log" 2>&1 </dev/null
 the daemon's parent ends at once, so nobody here has to reap it."""
 
 _LOG_TAIL_LINES = 15
+_KILL_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +61,15 @@ def restart(layout: Layout, name: str) -> Record:
     return record if is_running(record) else start(layout, record.component)
 
 
-def stop(record: Record, *, with_signal: int = signal.SIGTERM, seconds: float = 10) -> None:
-    """Send *with_signal* to the process of *record* and wait for its end; after *seconds* send SIGKILL."""
+def stop(record: Record, *, seconds: float = 10) -> None:
+    """Ask the process of *record* to end and wait for that; after *seconds*, at once if 0, kill it."""
     try:
         pidfd = os.pidfd_open(record.pid)
     except ProcessLookupError:
         return
     try:
-        if not is_running(record):
-            return
-        signal.pidfd_send_signal(pidfd, with_signal)
-        if not _ended(pidfd, seconds):
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            _ended(pidfd, seconds)
+        if is_running(record):  # checked while the descriptor pins the process: the number may have been used again
+            _end(pidfd, seconds)
     except ProcessLookupError:
         return
     finally:
@@ -114,6 +111,15 @@ def _write(layout: Layout, record: Record) -> None:
     draft = target.with_suffix(".draft")
     draft.write_text(json.dumps(asdict(record)))
     draft.replace(target)
+
+
+def _end(pidfd: int, seconds: float) -> None:
+    if seconds > 0:
+        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+        if _ended(pidfd, seconds):
+            return
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    _ended(pidfd, _KILL_SECONDS)
 
 
 def _ended(pidfd: int, seconds: float) -> bool:

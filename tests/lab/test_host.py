@@ -28,10 +28,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     labs, settings = tmp_path / "labs", tmp_path / "proc"
     for module in (layout, host):
         monkeypatch.setattr(module, "LABS", labs)
-    monkeypatch.setattr(host, "_setting", lambda name: settings / name)
-    monkeypatch.setattr(host, "_KERNEL_SETTINGS", ("panic",))
+    monkeypatch.setattr(host, "_setting_file", lambda name: settings / name)
+    monkeypatch.setattr(host, "KERNEL_SETTINGS", ("panic",))
     places = (f"{tmp_path}/var/lib/kubelet", f"{tmp_path}/var")
-    monkeypatch.setattr(host, "_FIXED_PLACES", places)
+    monkeypatch.setattr(host, "FIXED_PLACES", places)
     labs.mkdir()
     settings.mkdir()
     (settings / "panic").write_text("1")
