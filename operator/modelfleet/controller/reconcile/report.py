@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelfleet.api.names import API_VERSION, STATUS_MANAGER
 from modelfleet.controller.cluster.events import Recorder
 from modelfleet.controller.cluster.resources import Json, Resource
 from modelfleet.controller.reconcile.writer import Writer
@@ -28,10 +27,7 @@ class Reporter:
         before = raw.get("status") or {}
         if before == status:
             return False
-        meta = raw["metadata"]
-        identity = {"name": meta["name"], "namespace": meta["namespace"]}
-        obj = {"apiVersion": API_VERSION, "kind": resource.kind, "metadata": identity, "status": status}
-        await self._writer.apply(resource, obj, manager=STATUS_MANAGER, subresource="status")
+        await self._writer.patch_status(resource, raw, merge_patch(before, status))
         for condition in turns(before.get("conditions") or (), status["conditions"]):
             self._tell(raw, condition)
         return True
@@ -41,6 +37,18 @@ class Reporter:
         self._recorder.record(
             raw, reason=condition["reason"], note=condition["message"], action="Reconcile", warning=is_bad
         )
+
+
+def merge_patch(before: Json, after: Json) -> Json:
+    """Return the JSON merge patch (RFC 7386) from *before* to *after*."""
+    patch: Json = {key: None for key in before.keys() - after.keys()}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            patch |= {key: merge_patch(old, value)} if old != value else {}
+        elif old != value:
+            patch[key] = value
+    return patch
 
 
 def turns(before: Any, after: Any) -> Iterator[Condition]:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any, Protocol
 
+from modelfleet.api.names import STATUS_MANAGER
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.resources import Json, Resource
 from modelfleet.controller.watch.cache import Cache
@@ -15,6 +16,9 @@ class Writer(Protocol):
 
     async def apply(self, resource: Resource, obj: Json, *, manager: str, subresource: str | None = None) -> Json:
         """Apply *obj* on the server's side."""
+
+    async def patch_status(self, resource: Resource, obj: Json, status: Json) -> None:
+        """Change the status of *obj* by the merge patch *status*."""
 
     async def delete(self, resource: Resource, obj: Json, *, grace_period_seconds: int | None = None) -> None:
         """Delete exactly *obj*, not one of the same name that came later."""
@@ -34,6 +38,20 @@ class ClusterWriter:
             self._cache.observe(resource, "MODIFIED", got, own=True)
         return got
 
+    async def patch_status(self, resource: Resource, obj: Json, status: Json) -> None:
+        """
+        Patch the status of *obj*, of that uid only.
+
+        A merge patch and not an apply: with an older CRD installed, an apply of a field that it lacks is refused
+        whole, a patch only loses that field.
+        """
+        meta = obj["metadata"]
+        patch = {"metadata": {"uid": meta["uid"]}, "status": status}
+        got = await self._cluster.merge_patch(
+            resource, meta["namespace"], meta["name"], patch, manager=STATUS_MANAGER, subresource="status"
+        )
+        self._cache.observe(resource, "MODIFIED", got, own=True)
+
     async def delete(self, resource: Resource, obj: Json, *, grace_period_seconds: int | None = None) -> None:
         """Delete *obj* under its uid."""
         meta = obj["metadata"]
@@ -49,6 +67,10 @@ class ReadOnlyWriter:
         """Log what would be applied, and return it."""
         log.info("would apply", extra=_named(resource, obj) | {"manager": manager, "subresource": subresource})
         return obj
+
+    async def patch_status(self, resource: Resource, obj: Json, status: Json) -> None:
+        """Log what the status would say."""
+        log.info("would report", extra=_named(resource, obj) | {"status": status})
 
     async def delete(self, resource: Resource, obj: Json, *, grace_period_seconds: int | None = None) -> None:
         """Log what would be deleted."""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import kopf
 
-from modelfleet.controller.cluster.resources import Json, with_kind
+from modelfleet.controller.cluster.resources import Json, Resource, with_kind
 from modelfleet.controller.watch import embedded, metrics
 from modelfleet.controller.watch.cache import Cache
 from modelfleet.controller.watch.intake import Enqueue, Intake, Place, Route
@@ -92,6 +92,10 @@ class Watcher(Generic[Key]):
     def enqueue_all(self, *, spread_seconds: float = 0.0) -> None:
         """Ask for everything that is known, as a process that begins to lead must."""
         self._intake.everything(spread_seconds=spread_seconds)
+
+    def serves(self, resource: Resource) -> bool:
+        """Return whether the API server knows *resource*, as of the last time it was asked."""
+        return any(watch.resource == resource for watch in self._lists.served)
 
     def problem(self) -> str | None:
         """Return what is wrong with the watches, or None; an API server that does not answer is not."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelfleet.api.conditions import ConditionType, Finding, Reason, Status
+from modelfleet.api.served_names import Verdict, names_finding
 from modelfleet.workload.status.observed import Observed
 
 
@@ -17,7 +18,7 @@ class Judgement:
     """Everything about a fleet that was decided before its status is written."""
 
     accepted: Finding
-    names: Finding
+    names: Verdict
     fits: Finding | None
     scale: Finding
     desired: int
@@ -33,7 +34,7 @@ def conditions(judgement: Judgement, observed: Observed) -> tuple[Finding, ...]:
     return (
         ready,
         judgement.accepted,
-        judgement.names,
+        names_finding(judgement.names),
         *([judgement.fits] if judgement.fits else []),
         _available(observed),
         progressing,
@@ -58,15 +59,12 @@ def _ready(judgement: Judgement, observed: Observed, progressing: Finding) -> Fi
 
     if judgement.accepted.status == "False":
         return ready("False", judgement.accepted.reason, judgement.accepted.message)
-    if judgement.desired == 0 and observed.replicas == 0 and observed.is_current:
+    if observed.is_current and judgement.desired == observed.replicas == 0:
         return ready("True", Reason.ASLEEP, "The fleet has no replicas, as its size says.")
-    if observed.ready and observed.is_current:
+    if observed.is_current and observed.ready:
         return ready("True", Reason.SERVING, f"{observed.ready} of {len(observed.live)} replicas are ready.")
-    if obstacle := _obstacle(observed):
-        return ready("False", *obstacle)
-    if observed.ready:
-        return ready("False", progressing.reason, progressing.message)
-    return ready("False", Reason.LOADING, "Replicas load their weights.")
+    rolling = (progressing.reason, progressing.message) if observed.ready else None
+    return ready("False", *(_obstacle(observed) or rolling or (Reason.LOADING, "Replicas load their weights.")))
 
 
 def _progressing(judgement: Judgement, observed: Observed) -> Finding:
@@ -77,10 +75,9 @@ def _progressing(judgement: Judgement, observed: Observed) -> Finding:
         return progressing("False", Reason.SUSPENDED, "`suspend` is true: nothing is changed or scaled.")
     if judgement.accepted.status == "False":
         return progressing("False", judgement.accepted.reason, "What runs stays as it was until the spec is accepted.")
-    if judgement.update_pending:
-        return progressing("True", Reason.OPERATOR_UPDATE_PENDING, judgement.update_pending)
-    if obstacle := _obstacle(observed):
-        return progressing("True", *obstacle)
+    waiting = (Reason.OPERATOR_UPDATE_PENDING, judgement.update_pending) if judgement.update_pending else None
+    if held_up := waiting or _obstacle(observed):
+        return progressing("True", *held_up)
     if not observed.is_current:
         return progressing("True", Reason.ROLLING_OUT, "Pods are being replaced by ones of the current template.")
     if observed.ready < judgement.desired:

@@ -22,8 +22,10 @@ LOG_CLUES: tuple[tuple[Reason, re.Pattern[str], str], ...] = (
     (
         Reason.OUT_OF_MEMORY,
         re.compile(r"CUDA out of memory|OutOfMemoryError|No available memory for the cache blocks", re.IGNORECASE),
-        "The engine ran out of accelerator memory: lower `engine.maxModelLen`, `engine.maxNumSeqs` or "
-        "`engine.gpuMemoryPercent`, or raise `engine.tensorParallelSize`.",
+        (
+            "The engine ran out of accelerator memory: lower `engine.maxModelLen`, `engine.maxNumSeqs` or "
+            "`engine.gpuMemoryPercent`, or raise `engine.tensorParallelSize`."
+        ),
     ),
     (
         Reason.GATED_MODEL,
@@ -53,12 +55,12 @@ def is_ready(pod: Pod) -> bool:
 
 def has_crashed(pod: Pod) -> bool:
     """Return whether the engine's container ended before, so that its log says why."""
-    engine = _engine(pod)
+    engine = engine_of(pod)
     return "terminated" in (engine.get("lastState") or {}) or "terminated" in (engine.get("state") or {})
 
 
 def worst_failure(pods: Iterable[Pod], last_log_lines: Mapping[str, str]) -> Failure | None:
-    """Return the failure of the first pod, by name, that has one; *last_log_lines* are those of crashed pods, by name."""
+    """Return the failure of the first pod, by name, that has one; *last_log_lines* are of crashed pods, by name."""
     for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
         if not is_ready(pod) and (failure := failure_of(pod, last_log_lines.get(pod["metadata"]["name"], ""))):
             return failure
@@ -70,7 +72,7 @@ def failure_of(pod: Pod, last_log_line: str = "") -> Failure | None:
     name = pod["metadata"]["name"]
     if message := _unschedulable(pod):
         return Failure(Reason.UNSCHEDULABLE, f"Pod {name} cannot be scheduled: {message}")
-    engine = _engine(pod)
+    engine = engine_of(pod)
     waiting = (engine.get("state") or {}).get("waiting") or {}
     if waiting.get("reason") in IMAGE_REASONS:
         text = waiting.get("message", waiting["reason"])
@@ -110,11 +112,12 @@ def _times(restarts: int) -> str:
 def _unschedulable(pod: Pod) -> str | None:
     for condition in _status(pod).get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return condition.get("message") or condition.get("reason", "")
+            return str(condition.get("message") or condition.get("reason", ""))
     return None
 
 
-def _engine(pod: Pod) -> Mapping[str, Any]:
+def engine_of(pod: Pod) -> Mapping[str, Any]:
+    """Return the status of the engine's container, empty while there is none."""
     statuses = _status(pod).get("containerStatuses") or ()
     return next((status for status in statuses if status["name"] == ENGINE_CONTAINER), {})
 

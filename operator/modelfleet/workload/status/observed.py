@@ -41,7 +41,7 @@ class Observed:
 
     @property
     def is_current(self) -> bool:
-        """Return whether the Deployment's controller has seen its latest spec, and every pod has its latest template."""
+        """Return whether the Deployment's controller saw its latest spec, and every pod has its latest template."""
         if self.deployment is None:
             return False
         status = self.deployment.get("status") or {}

@@ -37,6 +37,7 @@ def status(
         ready_replicas=observed.ready,
         desired_replicas=judgement.desired,
         selector=f"{FLEET_LABEL}={fleet.name}",
+        served_names=tuple(sorted(judgement.names.accepted)),
         endpoint=endpoint(fleet),
         fit=_fit(plan.sized) if plan else before.fit,
         cost=_cost(plan, observed) if plan else before.cost,

@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from pydantic import Field
+
 from modelfleet.api.conditions import Condition, ConditionType, pending
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.types import Int, ListOf
@@ -12,11 +14,11 @@ class FitStatus(ApiModel):
 
     tensor_parallel_size: Int
     """tensorParallelSize is over how many accelerators each layer is split."""
-    weights_mib_per_gpu: Int
+    weights_mib_per_gpu: Annotated[Int | None, Field(alias="weightsMiBPerGpu")] = None
     """weightsMiBPerGpu is the predicted size of the weights on each accelerator, in MiB."""
-    kv_cache_tokens: Int
+    kv_cache_tokens: Int | None = None
     """kvCacheTokens is how many tokens the KV cache of one replica is predicted to hold."""
-    max_concurrent_requests: Int
+    max_concurrent_requests: Int | None = None
     """maxConcurrentRequests is how many requests of maxModelLen fit into it at once."""
     message: str = ""
     """message is the arithmetic in words."""
@@ -44,6 +46,8 @@ class ModelDeploymentStatus(ApiModel):
     """desiredReplicas is the size the fleet is meant to have."""
     selector: str | None = None
     """selector is the label selector of the fleet's pods, for the scale subresource."""
+    served_names: Annotated[tuple[str, ...], ListOf(128)] = ()
+    """servedNames are the bare names that belong to the fleet, its adapters' included; a name stays with the fleet that has it."""
     endpoint: str | None = None
     """endpoint is the base URL of the OpenAI API of the fleet's own Service."""
     fit: FitStatus | None = None

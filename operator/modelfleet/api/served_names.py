@@ -1,0 +1,81 @@
+"""
+Which fleet a served name belongs to; the operator and the gateway ask the same function.
+
+`<namespace>/<name>` always means that fleet. A bare name, of a model or of an adapter, belongs to the namespace it is
+granted to; else to the fleet that has it already; else to the older fleet; else to the first by namespace and name.
+"""
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from modelfleet.api.conditions import ConditionType, Finding, Reason
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one fleet wants to be called."""
+
+    namespace: str
+    name: str
+    names: frozenset[str]
+    created: datetime = LONG_AGO
+    held: frozenset[str] = frozenset()
+    """held are the names it had when it was last looked at, as its status says."""
+
+    @property
+    def fleet(self) -> str:
+        """Return `<namespace>/<name>`."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The names a fleet has, and for each it lost, the fleet or namespace that has it."""
+
+    accepted: frozenset[str]
+    lost: Mapping[str, str] = field(default_factory=dict)
+
+
+def claim_of(fleet: ModelDeployment) -> Claim:
+    """Return what *fleet* claims."""
+    return Claim(
+        namespace=fleet.metadata.namespace,
+        name=fleet.metadata.name,
+        names=frozenset([*fleet.served_names, *(adapter.name for adapter in fleet.spec.model.adapters)]),
+        created=fleet.metadata.creation_timestamp or LONG_AGO,
+        held=frozenset(fleet.status.served_names),
+    )
+
+
+def judge(claim: Claim, claims: Iterable[Claim], grants: Mapping[str, str] | None = None) -> Verdict:
+    """
+    Return which names of *claim* are its own, among *claims* of all fleets that share one, itself included or not.
+
+    *grants* maps patterns of names, such as `gpt-*`, to the namespace that alone may have them; the first match counts.
+    """
+    rivals = {other.fleet: other for other in claims} | {claim.fleet: claim}
+    owners = {name: _owner(name, rivals.values(), grants or {}) for name in claim.names}
+    lost = {name: owner for name, owner in sorted(owners.items()) if owner != claim.fleet}
+    return Verdict(claim.names - lost.keys(), lost)
+
+
+def names_finding(verdict: Verdict) -> Finding:
+    """Return the `NamesAccepted` condition."""
+    if not verdict.lost:
+        return Finding(ConditionType.NAMES_ACCEPTED, "True", Reason.ACCEPTED, "Every served name is this fleet's own.")
+    lost = ", ".join(f'"{name}" belongs to {owner}' for name, owner in verdict.lost.items())
+    message = f"{lost}. Choose other `model.servedNames`; `<namespace>/<name>` always means this fleet."
+    return Finding(ConditionType.NAMES_ACCEPTED, "False", Reason.CONFLICT, message)
+
+
+def _owner(name: str, claims: Iterable[Claim], grants: Mapping[str, str]) -> str:
+    granted = next((namespace for pattern, namespace in grants.items() if fnmatch.fnmatchcase(name, pattern)), None)
+    candidates = [claim for claim in claims if name in claim.names and granted in (None, claim.namespace)]
+    if not candidates:
+        return f'namespace "{granted}"'
+    return min(candidates, key=lambda claim: (name not in claim.held, claim.created, claim.namespace, claim.name)).fleet
