@@ -1,0 +1,46 @@
+"""modelfleet in a lab: its images on the node, and the operator installed the way users install it."""
+
+import subprocess
+from pathlib import Path
+
+from e2e.images import engine, operator_image
+from e2e.lab import Lab, Progress
+from e2e.lab.lab import binary
+
+REPOSITORY = Path(__file__).parents[1]
+CHART = REPOSITORY / "charts" / "modelfleet"
+MANIFEST = REPOSITORY / "manifests" / "install.yaml"
+SAMPLES = REPOSITORY / "manifests" / "samples"
+OPERATOR_NAMESPACE = "modelfleet-system"
+RELEASE = "modelfleet"
+IMAGE_TAG = "dev"
+READY_TIMEOUT = "120s"
+
+
+def load_images(lab: Lab, *, engine_versions: tuple[str, ...], progress: Progress) -> None:
+    """Make the operator's image and the stand-in engine's, and give them to the node."""
+    for archive in (engine.archive(engine_versions, progress=progress), operator_image.archive(progress=progress)):
+        with progress.step(f"gave the node {archive.name}"):
+            lab.load_image(archive)
+
+
+def install_chart(lab: Lab, *, progress: Progress, values: tuple[str, ...] = ()) -> None:
+    """Install the Helm chart, and return when the operator's replicas are ready."""
+    settings = [word for value in (f"image.tag={IMAGE_TAG}", *values) for word in ("--set", value)]
+    with progress.step("operator installed with the chart, 2 replicas ready"):
+        command = ["upgrade", "--install", RELEASE, str(CHART), "--namespace", OPERATOR_NAMESPACE, "--create-namespace"]
+        helm(lab, *command, "--wait", "--timeout", READY_TIMEOUT, *settings)
+
+
+def helm(lab: Lab, *arguments: str) -> str:
+    """Return what helm prints; CalledProcessError with its complaint on standard error when it fails."""
+    done = subprocess.run(
+        [binary("helm"), *arguments], env=lab.environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout
+
+
+def make_models_namespace(lab: Lab, namespace: str) -> None:
+    """Make a namespace with the Secret that the samples name; the token opens nothing."""
+    lab.kubectl("create", "namespace", namespace)
+    lab.kubectl("create", "secret", "generic", "huggingface", "--namespace", namespace, "--from-literal=token=hf_lab")
