@@ -76,12 +76,24 @@ def problems(error: ValidationError) -> tuple[Problem, ...]:
     return tuple(Problem(detail["loc"], _message(detail)) for detail in error.errors(include_url=False))
 
 
+def explain(error: ValidationError) -> str:
+    """Return all that is wrong in one sentence: `` `spec.replicas` must be …; `spec.model` must be … ``."""
+    return "; ".join(f"`{problem.field}` {problem.message}" for problem in problems(error))
+
+
 def _message(detail: ErrorDetails) -> str:
+    if detail["type"] == "rule":
+        return _rule_message(detail)
     wanted = WANTED.get(detail["type"])
     if wanted is None:
         return detail["msg"]
     must = wanted(detail.get("ctx", {}))
     return must if detail["type"] == "missing" else f"{must}, found {shown(detail['input'])}"
+
+
+def _rule_message(detail: ErrorDetails) -> str:
+    """Rules over several fields name what they found; those on a single text leave it to the caller."""
+    return f"{detail['msg']}; found {shown(detail['input'])}" if isinstance(detail["input"], str) else detail["msg"]
 
 
 def shown(value: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from modelfleet.api.schema.base import ApiModel
-from modelfleet.api.schema.rules import Rule
+from modelfleet.api.schema.rules import Rule, fields
 from modelfleet.api.schema.types import Bool, Int
 
 Count = Annotated[Int, Field(ge=1, le=1_000_000_000)]
@@ -54,6 +54,7 @@ class Architecture(ApiModel):
             cel="self.heads % self.kvHeads == 0",
             holds=lambda a: a.heads % a.kv_heads == 0,
             message="`kvHeads` must divide `heads`; both are in the model's config.json",
+            found=fields("heads", "kvHeads"),
         ),
     )
 

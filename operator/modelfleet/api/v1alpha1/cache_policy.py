@@ -7,7 +7,7 @@ from pydantic import Field
 from modelfleet.api.conditions import Condition, ConditionType, pending
 from modelfleet.api.names import API_VERSION
 from modelfleet.api.schema.base import ApiModel
-from modelfleet.api.schema.rules import Rule
+from modelfleet.api.schema.rules import Rule, present
 from modelfleet.api.schema.types import Bool, Int, ListOf, ObjectName
 from modelfleet.api.v1alpha1.metadata import NAME_RULE, ObjectMeta
 
@@ -36,6 +36,7 @@ class EngineCache(ApiModel):
             cel="has(self.prefixCaching) || has(self.kvOffload)",
             holds=lambda e: e.prefix_caching is not None or e.kv_offload is not None,
             message="at least one of `prefixCaching` and `kvOffload` must be set",
+            found=present("prefixCaching", "kvOffload"),
         ),
     )
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from modelfleet.api.names import MAX_NAME_LENGTH
 from modelfleet.api.schema.base import ApiModel
-from modelfleet.api.schema.rules import Rule
+from modelfleet.api.schema.rules import Rule, fields
 
 
 class ObjectMeta(ApiModel):
@@ -35,4 +35,5 @@ NAME_RULE = Rule(
         f"`metadata.name` must be at most {MAX_NAME_LENGTH} characters: a lower-case letter, then letters, digits or '-', "
         "not ending in '-'; the names of pods and Services are made from it"
     ),
+    found=fields("metadata.name"),
 )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.patterns import matches
-from modelfleet.api.schema.rules import Checked, Rule
+from modelfleet.api.schema.rules import Checked, Rule, fields
 from modelfleet.api.schema.types import Bool, FreeObject, Int, ListOf, Text, text
 from modelfleet.api.v1alpha1.model_deployment.model import ADAPTER_SOURCE_RULE
 
@@ -39,6 +39,7 @@ class Speculative(ApiModel):
             cel=f"has(self.model) == (self.method in {list(NEEDS_DRAFT)})",
             holds=lambda s: (s.model is not None) == (s.method in NEEDS_DRAFT),
             message="`model` must be set for `method` DraftModel, Eagle and Eagle3, and must be absent for Ngram and Mtp",
+            found=fields("method", "model"),
         ),
     )
 
@@ -58,11 +59,13 @@ class EnvironmentVariable(ApiModel):
             cel="!(has(self.value) && has(self.valueFrom))",
             holds=lambda e: e.value is None or e.value_from is None,
             message="`value` and `valueFrom` must not be set together",
+            found=fields("name"),
         ),
         Rule(
             cel=f"!(self.name in {list(OWNED_VARIABLES)})",
             holds=lambda e: e.name not in OWNED_VARIABLES,
             message=f"`name` must not be one of {', '.join(OWNED_VARIABLES)}: the operator sets them or keeps them unset",
+            found=fields("name"),
         ),
     )
 
@@ -82,6 +85,7 @@ class Engine(ApiModel):
             cel=f"has(self.version) || self.image.matches('{VERSIONED_TAG.replace(chr(92), chr(92) * 2)}')",
             holds=lambda e: e.version is not None or matches(VERSIONED_TAG, e.image),
             message="`version` must be set when the tag of `image` is not a vLLM version such as v0.33.0: it decides which flags exist",
+            found=fields("image"),
         ),
         Rule(
             cel="!has(self.maxNumBatchedTokens) || !has(self.maxNumSeqs) || self.maxNumBatchedTokens >= self.maxNumSeqs",
@@ -89,6 +93,7 @@ class Engine(ApiModel):
                 not e.max_num_batched_tokens or not e.max_num_seqs or e.max_num_batched_tokens >= e.max_num_seqs
             ),
             message="`maxNumBatchedTokens` must be greater than or equal to `maxNumSeqs`",
+            found=fields("maxNumBatchedTokens", "maxNumSeqs"),
         ),
         Rule(
             cel="!has(self.chunkedPrefill) || self.chunkedPrefill || !has(self.maxNumBatchedTokens) || !has(self.maxModelLen) "
@@ -100,6 +105,7 @@ class Engine(ApiModel):
                 or e.max_num_batched_tokens >= e.max_model_len
             ),
             message="`maxNumBatchedTokens` must be greater than or equal to `maxModelLen` when `chunkedPrefill` is false",
+            found=fields("maxNumBatchedTokens", "maxModelLen"),
         ),
     )
 

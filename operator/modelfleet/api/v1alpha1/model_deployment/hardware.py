@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelfleet.api.schema.base import ApiModel
-from modelfleet.api.schema.rules import Rule
+from modelfleet.api.schema.rules import Rule, fields
 from modelfleet.api.schema.types import Int, Label, ListOf, ObjectName, Quantity, StringMap, text
 
 
@@ -17,16 +17,19 @@ class Toleration(ApiModel):
             cel="!has(self.operator) || self.operator != 'Exists' || !has(self.value)",
             holds=lambda t: t.operator != "Exists" or t.value is None,
             message="`value` must be absent when `operator` is Exists",
+            found=fields("value"),
         ),
         Rule(
             cel="has(self.key) || (has(self.operator) && self.operator == 'Exists')",
             holds=lambda t: t.key is not None or t.operator == "Exists",
             message="`operator` must be Exists when `key` is absent",
+            found=fields("operator"),
         ),
         Rule(
             cel="!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
             holds=lambda t: t.toleration_seconds is None or t.effect == "NoExecute",
             message="`tolerationSeconds` must be absent unless `effect` is NoExecute",
+            found=fields("effect"),
         ),
     )
 

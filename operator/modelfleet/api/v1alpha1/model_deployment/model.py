@@ -7,7 +7,7 @@ from pydantic import Field
 
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.patterns import matches
-from modelfleet.api.schema.rules import Checked, Rule
+from modelfleet.api.schema.rules import Checked, Rule, each, fields
 from modelfleet.api.schema.types import Int, ListOf, ObjectName, text
 from modelfleet.api.v1alpha1.architecture import Architecture
 
@@ -86,6 +86,7 @@ class Model(ApiModel):
             cel="!has(self.revision) || self.source.startsWith('hf://')",
             holds=lambda m: m.revision is None or m.source.startswith("hf://"),
             message="`revision` must be absent unless `source` is hf://; elsewhere the source names the version itself",
+            found=fields("revision", "source"),
         ),
         Rule(
             cel="!has(self.tokenSecretRef) || self.source.startsWith('hf://') "
@@ -95,11 +96,16 @@ class Model(ApiModel):
                 or any(source.startswith("hf://") for source in (m.source, *(a.source for a in m.adapters)))
             ),
             message="`tokenSecretRef` must be absent unless `source` or an adapter is hf://; give other credentials with `pod.envFrom`",
+            found=fields("source"),
         ),
         Rule(
             cel="!has(self.adapters) || !has(self.servedNames) || self.adapters.all(a, !(a.name in self.servedNames))",
             holds=lambda m: not {a.name for a in m.adapters} & set(m.served_names),
             message="`adapters[].name` must differ from every name in `servedNames`: they share one name space",
+            found=each(
+                "self.adapters.filter(a, a.name in self.servedNames).map(a, a.name)",
+                lambda m: [a.name for a in m.adapters if a.name in m.served_names],
+            ),
         ),
     )
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from modelfleet.api.names import GROUP
 from modelfleet.api.schema.base import ApiModel
-from modelfleet.api.schema.rules import Checked, Rule
+from modelfleet.api.schema.rules import Checked, Rule, each, present
 from modelfleet.api.schema.types import Bool, FreeObject, ListOf, ObjectName, StringMap, text
 
 OWN_LABELS = ("app.kubernetes.io/managed-by", "app.kubernetes.io/name")
@@ -14,6 +14,10 @@ NOT_OURS = Rule(
     cel=f"self.all(key, !key.startsWith('{GROUP}/') && !(key in {list(OWN_LABELS)}))",
     holds=lambda labels: not any(key.startswith(f"{GROUP}/") or key in OWN_LABELS for key in labels),
     message=f"keys must not start with {GROUP}/ nor be {' or '.join(OWN_LABELS)}: the operator sets them",
+    found=each(
+        f"self.filter(key, key.startsWith('{GROUP}/') || key in {list(OWN_LABELS)})",
+        lambda labels: [key for key in labels if key.startswith(f"{GROUP}/") or key in OWN_LABELS],
+    ),
 )
 OWN_VOLUMES = ("cache", "model", "shm", "tmp")
 OWN_PATHS = ("/cache", "/dev/shm", "/models", "/tmp")  # noqa: S108 (paths inside the engine's container)
@@ -47,6 +51,7 @@ class EnvironmentSource(ApiModel):
             cel="has(self.configMapRef) != has(self.secretRef)",
             holds=lambda s: (s.config_map_ref is None) != (s.secret_ref is None),
             message="exactly one of `configMapRef` and `secretRef` must be set",
+            found=present("configMapRef", "secretRef"),
         ),
     )
 
@@ -73,16 +78,28 @@ class Pod(ApiModel):
             cel="!has(self.volumeMounts) || self.volumeMounts.all(m, has(self.volumes) && self.volumes.exists(v, v.name == m.name))",
             holds=lambda p: {m.name for m in p.volume_mounts} <= {v.name for v in p.volumes},
             message="`volumeMounts[].name` must be the name of one of `volumes`",
+            found=each(
+                "self.volumeMounts.filter(m, !has(self.volumes) || !self.volumes.exists(v, v.name == m.name)).map(m, m.name)",
+                lambda p: [m.name for m in p.volume_mounts if m.name not in {v.name for v in p.volumes}],
+            ),
         ),
         Rule(
             cel=f"!has(self.volumes) || self.volumes.all(v, !(v.name in {list(OWN_VOLUMES)}))",
             holds=lambda p: not {v.name for v in p.volumes} & set(OWN_VOLUMES),
             message=f"`volumes[].name` must not be one of {', '.join(OWN_VOLUMES)}: the operator's own volumes have these names",
+            found=each(
+                f"self.volumes.filter(v, v.name in {list(OWN_VOLUMES)}).map(v, v.name)",
+                lambda p: [v.name for v in p.volumes if v.name in OWN_VOLUMES],
+            ),
         ),
         Rule(
             cel=f"!has(self.volumeMounts) || self.volumeMounts.all(m, !(m.mountPath in {list(OWN_PATHS)}))",
             holds=lambda p: not {m.mount_path for m in p.volume_mounts} & set(OWN_PATHS),
             message=f"`volumeMounts[].mountPath` must not be one of {', '.join(OWN_PATHS)}: the operator mounts its own volumes there",
+            found=each(
+                f"self.volumeMounts.filter(m, m.mountPath in {list(OWN_PATHS)}).map(m, m.mountPath)",
+                lambda p: [m.mount_path for m in p.volume_mounts if m.mount_path in OWN_PATHS],
+            ),
         ),
     )
 

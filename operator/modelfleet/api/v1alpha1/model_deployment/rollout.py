@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from modelfleet.api.schema.base import ApiModel
-from modelfleet.api.schema.rules import Rule
+from modelfleet.api.schema.rules import Rule, fields
 from modelfleet.api.schema.types import Int, IntOrPercent
 
 ZERO = (0, "0%")
@@ -20,6 +20,7 @@ class Rollout(ApiModel):
             "&& self.maxUnavailable in [dyn(0), dyn('0%')])",
             holds=lambda r: r.max_surge not in ZERO or r.max_unavailable not in ZERO,
             message="`maxSurge` and `maxUnavailable` must not both be 0: no pod could ever be replaced",
+            found=fields("maxSurge", "maxUnavailable"),
         ),
     )
 

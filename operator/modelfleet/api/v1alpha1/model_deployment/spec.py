@@ -6,7 +6,7 @@ from pydantic import Field
 
 from modelfleet.api.names import API_VERSION
 from modelfleet.api.schema.base import ApiModel
-from modelfleet.api.schema.rules import Rule
+from modelfleet.api.schema.rules import Rule, fields
 from modelfleet.api.schema.types import Bool, Int
 from modelfleet.api.v1alpha1.metadata import NAME_RULE, ObjectMeta
 from modelfleet.api.v1alpha1.model_deployment.engine import Engine
@@ -34,6 +34,7 @@ ONE_WRITER = Rule(
         "`replicas` must be at most 1 and `rollout.maxSurge` 0 or absent while `weights.cache.claim.accessMode` is "
         "ReadWriteOnce: a second pod could not mount the claim; use ReadWriteMany"
     ),
+    found=fields("replicas", "rollout.maxSurge"),
 )
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from modelfleet.api.schema.base import ApiModel
-from modelfleet.api.schema.rules import Rule
+from modelfleet.api.schema.rules import Rule, present
 from modelfleet.api.schema.types import ObjectName, Quantity, text
 
 MEMBERS = ("claim", "claimName", "ephemeral", "hostPath")
@@ -37,6 +37,7 @@ class WeightsCache(ApiModel):
             cel=f"[{', '.join(f'has(self.{member})' for member in MEMBERS)}].exists_one(present, present)",
             holds=lambda c: [c.claim, c.claim_name, c.ephemeral, c.host_path].count(None) == len(MEMBERS) - 1,
             message="exactly one of `claim`, `claimName`, `ephemeral` and `hostPath` must be set",
+            found=present(*MEMBERS),
         ),
     )
 
