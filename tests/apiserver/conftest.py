@@ -1,0 +1,64 @@
+"""One API server for all tests in this folder: our own, or the one `MODELFLEET_TEST_KUBECONFIG` names."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from e2e.lab import provision, tools
+from e2e.lab.progress import Progress
+from tests.apiserver import connection
+from tests.apiserver.client import Client
+from tests.apiserver.connection import Connection
+from tests.apiserver.control_plane import control_plane
+from tests.apiserver.kubectl import Kubectl
+
+from modelfleet.api.kinds import KINDS
+from modelfleet.api.schema.crd import crd
+
+KUBECONFIG = "MODELFLEET_TEST_KUBECONFIG"
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder, so that `-m "not apiserver"` leaves them out."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.apiserver)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a kubeconfig for an API server that lives as long as the tests, unless the user names one."""
+    if given := os.environ.get(KUBECONFIG):
+        yield Path(given)
+        return
+    directory = tmp_path_factory.mktemp("control-plane")
+    with control_plane(_binaries(), directory) as server:
+        path = directory / "kubeconfig"
+        path.write_text(yaml.safe_dump(connection.kubeconfig(server)))
+        yield path
+
+
+def _binaries() -> Mapping[str, Path]:
+    return provision.ensure(tools.named(tools.API), progress=Progress())
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: Path) -> Iterator[Client]:
+    """Yield a client of the API server, with our kinds installed."""
+    with connection.client(Connection.from_kubeconfig(kubeconfig)) as http:
+        client = Client(http)
+        for kind in KINDS:
+            client.install(crd(kind))
+        yield client
+
+
+@pytest.fixture(scope="session")
+def kubectl(api: Client, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    """Return kubectl for the API server, with our kinds installed."""
+    binary = shutil.which("kubectl") if os.environ.get(KUBECONFIG) else None
+    path = Path(binary) if binary else _binaries()["kubectl"]
+    return Kubectl(binary=path, kubeconfig=kubeconfig, cache=tmp_path_factory.mktemp("kubectl"))
