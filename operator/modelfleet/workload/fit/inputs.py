@@ -29,12 +29,14 @@ class FitInput:
     max_model_len: int | None = None
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
+    chunked_prefill: bool | None = None
     enforce_eager: bool = False
     speculative_method: Literal["DraftModel", "Eagle", "Eagle3", "Mtp", "Ngram"] | None = None
     speculative_tokens: int = 0
     draft_architecture: Architecture | None = None
     """draft_architecture is the draft model's, when it is known; None guesses from the method."""
     adapters: int = 0
+    """adapters is how many LoRA adapters one batch may use; the engine reserves memory for each."""
     adapter_rank: int = 0
     """adapter_rank is the largest rank of the adapters, as the engine rounds it up."""
     alternatives: tuple[Accelerator, ...] = ()

@@ -1,73 +1,67 @@
 """The fit table: one row for each tensor-parallel size, and the size to choose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Literal
+from dataclasses import replace
 
+from modelfleet.workload.fit import words
+from modelfleet.workload.fit.divisibility import undivided
 from modelfleet.workload.fit.inputs import FitInput
+from modelfleet.workload.fit.judge import judge
+from modelfleet.workload.fit.row import FitReason, FitRow
 
-Verdict = Literal["True", "False", "Unknown"]
-
-
-class FitReason(StrEnum):
-    """Why a row has its verdict; the reason of the `Fits` condition."""
-
-    FITS = "Fits"
-    """The weights and one request of maxModelLen fit, with room to spare."""
-    TIGHT_FIT = "TightFit"
-    """It may fit or not: the prediction is closer to the limit than it is accurate."""
-    UNKNOWN_MODEL = "UnknownModel"
-    """The model is not in the catalogue and the spec does not describe it."""
-    DOES_NOT_DIVIDE = "DoesNotDivide"
-    """The tensor-parallel size does not divide the model's heads, layers or quantization blocks as vLLM requires."""
-    TOO_MANY_GPUS = "TooManyGpus"
-    """The pod would need more accelerators than a node has."""
-    INVALID_OPTIONS = "InvalidOptions"
-    """vLLM refuses the combination of options, whatever the size."""
-    TOO_LARGE = "TooLarge"
-    """The weights alone are larger than the memory the engine may use."""
-    NO_ROOM_FOR_CACHE = "NoRoomForCache"
-    """The weights fit, but a request of maxModelLen does not fit into what is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class FitRow:
-    """What happens at one tensor-parallel size."""
-
-    tensor_parallel_size: int
-    fits: Verdict
-    reason: FitReason
-    weights_mib_per_gpu: int | None
-    """weights_mib_per_gpu is the weights on the fullest accelerator, or None when unknown."""
-    kv_cache_tokens: int | None
-    """kv_cache_tokens is how many tokens the KV cache of one pod holds, all data-parallel ranks together."""
-    max_concurrent_requests: int | None
-    """max_concurrent_requests is how many requests of maxModelLen fit into the KV cache at once."""
-    message: str
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the row as `modelfleet fit -o json` prints it: `fits` is true, false or null."""
-        return {
-            "tensorParallelSize": self.tensor_parallel_size,
-            "fits": {"True": True, "False": False, "Unknown": None}[self.fits],
-            "weightsMiBPerGpu": self.weights_mib_per_gpu,
-            "kvCacheTokens": self.kv_cache_tokens,
-            "maxConcurrentRequests": self.max_concurrent_requests,
-            "message": self.message,
-        }
+MOST_ALTERNATIVES = 3
 
 
 def fit_table(fit: FitInput) -> tuple[FitRow, ...]:
-    """Return one row for each tensor-parallel size worth asking about, in ascending order."""
-    raise NotImplementedError
+    """
+    Return one row for each tensor-parallel size worth asking about, in ascending order.
 
-
-def choose(table: Sequence[FitRow]) -> FitRow | None:
-    """Return the row of the smallest size that fits, or the smallest that may, or None when every size is refused."""
-    raise NotImplementedError
+    These are the powers of two up to the accelerators of a node, and every other size that divides the model.
+    """
+    rows = tuple(judge(fit, size) for size in _sizes(fit))
+    return tuple(_with_remedy(fit, row, rows) for row in rows)
 
 
 def fit_row(fit: FitInput, tensor_parallel_size: int) -> FitRow:
     """Return the row of one *tensor_parallel_size*, whether or not the table has it."""
-    raise NotImplementedError
+    row = judge(fit, tensor_parallel_size)
+    return _with_remedy(fit, row, tuple(judge(fit, size) for size in _sizes(fit)))
+
+
+def choose(table: Sequence[FitRow]) -> FitRow | None:
+    """Return the row of the smallest size that fits, or the smallest that may, or None when every size is refused."""
+    for verdict in ("True", "Unknown"):
+        for row in sorted(table, key=lambda row: row.tensor_parallel_size):
+            if row.fits == verdict:
+                return row
+    return None
+
+
+def _sizes(fit: FitInput) -> list[int]:
+    most, architecture = fit.accelerator.gpus_per_node, fit.architecture
+    sizes = range(1, most + 1)
+    return [
+        size
+        for size in sizes
+        if size.bit_count() == 1 or (architecture is not None and undivided(fit, architecture, size) is None)
+    ]
+
+
+def _with_remedy(fit: FitInput, row: FitRow, rows: Sequence[FitRow]) -> FitRow:
+    """Return *row* with what to do about it, when another size or accelerator may do better."""
+    if row.fits != "False" or row.reason is FitReason.INVALID_OPTIONS:
+        return row
+    sizes = sorted(other.tensor_parallel_size for other in rows if other.fits == "True")
+    others = () if sizes else _alternatives(fit)
+    return replace(row, message=f"{row.message} {words.remedy(sizes, others, fit.accelerator.name)}")
+
+
+def _alternatives(fit: FitInput) -> list[str]:
+    """Return the accelerators with the least memory that the model fits on, with the size it needs there."""
+    found = []
+    for accelerator in sorted(fit.alternatives, key=lambda a: (a.memory_mib, a.name)):
+        other = replace(fit, accelerator=accelerator)
+        size = next((size for size in _sizes(other) if judge(other, size).fits == "True"), None)
+        if size is not None:
+            found.append(f"{accelerator.name} at {size}")
+    return found[:MOST_ALTERNATIVES]
