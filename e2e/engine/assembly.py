@@ -19,13 +19,14 @@ from e2e.engine.serving.engine import Engine
 
 def assemble(config: EngineConfig, settings: Settings, memory: Memory) -> Context:
     """Return the server of *config*, not started yet."""
-    store = Store(_selection(config), model_name=config.served_names[0], engines=config.data_parallel)
-    store.number("vllm:engine_sleep_state", "awake").set(1)
+    store = Store(_selection(config), model_name=config.served_names[0], engines=config.local_ranks)
+    for rank in range(config.local_ranks):
+        store.number("vllm:engine_sleep_state", "awake", engine=rank).set(1)
     exposition = Exposition(merged=config.api_servers > 1)
     if not config.option("disable_log_stats"):
         exposition.add(store)
         add_cache_config(exposition.registry, config, memory)
-    engines = [_engine(config, settings, memory, store, rank) for rank in range(config.data_parallel)]
+    engines = [_engine(config, settings, memory, store, rank) for rank in range(config.local_ranks)]
     admission = Admission(config.option("max_num_queued_reqs"), config.option("max_num_queued_tokens"))
     return Context(
         config=config,

@@ -10,9 +10,10 @@ from e2e.engine.assembly import assemble
 from e2e.engine.flags.parser import parse
 from e2e.engine.launch import failure
 from e2e.engine.launch.config import EngineConfig, resolve
+from e2e.engine.launch.memory import with_fitting_length
 from e2e.engine.launch.settings import Settings, from_environment
 from e2e.engine.launch.start import bind, start
-from e2e.engine.lifecycle import serve
+from e2e.engine.lifecycle import serve, wait_headless
 from e2e.engine.release import DEFAULT, OLDEST, Release
 
 USAGE = 2
@@ -31,13 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     settings = from_environment(os.environ)
     try:
-        return _serve(resolve(flags, release=release, settings=settings), settings)
+        config = resolve(flags, release=release, settings=settings)
+        return _serve(with_fitting_length(config, settings), settings)
     except failure.LaunchError as error:
         failure.report(error)
         return failure.FAILED
 
 
 def _serve(config: EngineConfig, settings: Settings) -> int:
+    if config.option("headless"):
+        start(config, settings)
+        return asyncio.run(wait_headless())
     with bind(config) as server_socket:
         memory = start(config, settings)
         return asyncio.run(serve(assemble(config, settings, memory), server_socket))

@@ -1,8 +1,6 @@
 """A server from ready to gone: it listens, and SIGTERM ends it the way its release ends."""
 
 import asyncio
-import contextlib
-import os
 import signal
 import socket
 import ssl
@@ -20,6 +18,8 @@ _TEARDOWN_SECONDS = 4.5
 _ABORT_SECONDS = 0.4
 _WATCHDOG_SECONDS = 5.0
 _CLOSING_SECONDS = 5.0
+_CUT_SECONDS = 0.01
+_BACKLOG = 2048
 
 
 async def serve(context: Context, server_socket: socket.socket) -> int:
@@ -33,17 +33,32 @@ async def serve(context: Context, server_socket: socket.socket) -> int:
     )
     await runner.setup()
     terminated = _on_termination()
-    site = web.SockSite(runner, server_socket, ssl_context=_ssl(context))
-    await site.start()
+    connections = _connections(runner)
+    listener = await asyncio.get_running_loop().create_server(
+        connections, sock=server_socket, ssl=_ssl(context), backlog=_BACKLOG
+    )
     log.line(f"Starting vLLM server on {_address(context)}", source="launcher.py:46")
     log.raw(["INFO:     Application startup complete."])
-    await _first(terminated.wait(), _died(context))
-    await _shut_down(context, site)
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(runner.cleanup(), _closing_seconds(context))
+    await _first(terminated.wait(), _died(context), _crashed(tasks))
+    await _shut_down(context, listener)
+    listener.close()
+    await connections.shutdown(_closing_seconds(context))
     for task in tasks:
         task.cancel()
     return 0
+
+
+async def wait_headless() -> int:
+    """Wait for a signal, as a node without an HTTP server does; return the exit code."""
+    await _on_termination().wait()
+    return 0
+
+
+def _connections(runner: web.AppRunner) -> web.Server:
+    """Return what makes a handler for every connection; the listener is ours, so that it can stop without waiting."""
+    if runner.server is None:
+        raise RuntimeError("The runner must be set up first.")
+    return runner.server
 
 
 def _on_termination() -> asyncio.Event:
@@ -59,7 +74,7 @@ def _on_termination() -> asyncio.Event:
     return terminated
 
 
-async def _shut_down(context: Context, site: web.SockSite) -> None:
+async def _shut_down(context: Context, listener: asyncio.Server) -> None:
     client, factor = context.client, context.settings.time_factor
     if client.dead:
         log.line("EngineCore is dead, stopping the server", level="ERROR", source="launcher.py:188")
@@ -74,7 +89,7 @@ async def _shut_down(context: Context, site: web.SockSite) -> None:
     )
     client.draining = True
     if timeout:
-        await _drain(context, site, seconds=timeout)
+        await _drain(context, listener, seconds=timeout)
     else:
         client.abort_all()
     log.line(
@@ -89,17 +104,17 @@ async def _shut_down(context: Context, site: web.SockSite) -> None:
 
 def _closing_seconds(context: Context) -> float:
     """Return how long answers may still be written: before 0.18 a signal cuts them off, and no `[DONE]` follows."""
-    return _CLOSING_SECONDS if context.config.release.at_least(_DRAINS_SINCE) else 0.0
+    return _CLOSING_SECONDS if context.config.release.at_least(_DRAINS_SINCE) else _CUT_SECONDS
 
 
-async def _drain(context: Context, site: web.SockSite, *, seconds: int) -> None:
+async def _drain(context: Context, listener: asyncio.Server, *, seconds: int) -> None:
     """Wait for what is in flight; past *seconds* the engine is killed and the server hangs until SIGKILL."""
     try:
         await asyncio.wait_for(context.client.drained(), seconds)
     except TimeoutError:
         log.line("[shutdown] EngineCore: force-killed after timeout", level="WARNING", source="utils.py:412")
         context.client.hang()
-        await site.stop()
+        listener.close()
         log.raw(["INFO:     Shutting down", "INFO:     Waiting for connections to close. (CTRL+C to force quit)"])
         await asyncio.Event().wait()
 
@@ -107,16 +122,26 @@ async def _drain(context: Context, site: web.SockSite, *, seconds: int) -> None:
 async def _died(context: Context) -> None:
     """Return when the server notices, some seconds later, that its engine died."""
     await context.client.death.wait()
-    if os.environ.get("VLLM_KEEP_ALIVE_ON_ENGINE_DEATH") == "1":
+    if context.settings.flag("VLLM_KEEP_ALIVE_ON_ENGINE_DEATH"):
         await asyncio.Event().wait()
     await asyncio.sleep(_WATCHDOG_SECONDS / context.settings.time_factor)
 
 
+async def _crashed(engines: list[asyncio.Task[None]]) -> None:
+    """Raise what went wrong inside an engine of the stand-in, which is a defect; otherwise never return."""
+    done, _ = await asyncio.wait(engines, return_when=asyncio.FIRST_EXCEPTION)
+    for engine in done:
+        engine.result()
+    await asyncio.Event().wait()
+
+
 async def _first(*waits: Coroutine[Any, Any, object]) -> None:
     tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
         task.cancel()
+    for task in done:
+        task.result()
 
 
 def _ssl(context: Context) -> ssl.SSLContext | None:

@@ -42,7 +42,7 @@ class InProcess:
     """A server in the loop of the test."""
 
     context: Context
-    client: TestClient[web.Request, web.Application]
+    client: "TestClient[web.Request, web.Application]"  # quoted: no generic in older releases of aiohttp
     engines: list[asyncio.Task[None]]
 
 
@@ -51,7 +51,7 @@ async def start_in_process(*arguments: str, release: str = "0.33.0", model: str 
     settings = from_environment({"VLLM_STANDIN_STEP_SCALE": "0.1", "VLLM_STANDIN_TICK_SECONDS": "0.002"} | env)
     config = config_of(arguments, release=release, model=model, **env)
     context = assemble(config, settings, profile(config, settings))
-    client = TestClient(TestServer(application(context)))
+    client: TestClient[web.Request, web.Application] = TestClient(TestServer(application(context)))
     await client.start_server()
     return InProcess(context, client, [asyncio.ensure_future(engine.run()) for engine in context.client.engines])
 

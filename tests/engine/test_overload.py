@@ -55,8 +55,8 @@ async def test_a_full_queue_refuses_with_503_and_a_stream_inside_its_200(servers
 
 async def test_scarce_kv_cache_turns_running_into_waiting(servers: list[InProcess]) -> None:
     arguments = ("--max-model-len", "2048", "--num-gpu-blocks-override", "160", "--max-num-seqs", "16")
-    servers.append(await start_in_process(*arguments, VLLM_STANDIN_STEP_SCALE="0.01"))
-    answers = [asyncio.ensure_future(_post(servers[0], max_tokens=900)) for _ in range(10)]
+    servers.append(await start_in_process(*arguments, VLLM_STANDIN_STEP_SCALE="0.05"))
+    answers = [asyncio.ensure_future(_post(servers[0], max_tokens=700)) for _ in range(10)]
     engine = servers[0].context.client.engines[0]
     await eventually(lambda: engine.load.waiting > 0, what="somebody was preempted")
 

@@ -40,7 +40,7 @@ class Admin:
         del request
         await asyncio.sleep(0)
         page = self._context.exposition.page()
-        return web.Response(body=page, headers={"Content-Type": "text/plain; version=1.0.0; charset=utf-8"})
+        return web.Response(body=page, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def event_sources(self, request: web.Request) -> web.Response:
         """Answer where KV events are published: nowhere."""

@@ -61,7 +61,7 @@ class Completions:
 
         if body.get("stream"):
             events = self._events(request, body, answer, begin)
-            return await sse.respond(request, events, release=context.config.release)
+            return await sse.respond(request, events, context=context)
         return await self._whole(request, answer, begin())
 
     async def _events(

@@ -82,7 +82,7 @@ class Development:
         return web.Response()
 
     def _show(self, level: int) -> None:
-        for rank in range(self._context.config.data_parallel):
+        for rank in range(self._context.config.local_ranks):
             for number, state in enumerate(_STATES):
                 gauge = self._context.store.number("vllm:engine_sleep_state", state, engine=rank)
                 gauge.set(float(number == min(level, len(_STATES) - 1)))

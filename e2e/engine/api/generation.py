@@ -188,6 +188,11 @@ def begin(
     context: Context, *, prompts: list[array[int]], wanted: Sampling, adapter: Adapter | None, asked: int | None
 ) -> Generation:
     """Submit *prompts*; raise ApiError when the server shuts down, is full, or its engine is dead."""
+    if wanted.priority and not context.config.limits.by_priority:
+        raise bad_request(
+            f"Got priority {wanted.priority} but Priority scheduling is not enabled. To use priority, start vLLM with "
+            "--scheduling-policy priority."
+        )
     plans = [_plan(prompt, wanted, index) for prompt in prompts for index in range(wanted.n)]
     for sequence, _ in plans:
         sequence.adapter = adapter.name if adapter else None

@@ -40,7 +40,7 @@ class Messages:
 
         if body.get("stream"):
             events = self._events(request, head, begin)
-            return await sse.respond(request, events, release=context.config.release, done=False)
+            return await sse.respond(request, events, context=context, done=False)
         running = begin()
         with self._disconnects.watching(request, running):
             ((text, finish),) = await running.whole()

@@ -74,7 +74,7 @@ class Responses:
 
         if body.get("stream"):
             events = self._events(request, answer, begin)
-            return await sse.respond(request, events, release=context.config.release, done=False)
+            return await sse.respond(request, events, context=context, done=False)
         running = begin()
         with self._disconnects.watching(request, running):
             ((answer.text, finish),) = await running.whole()

@@ -47,9 +47,16 @@ class EngineConfig:
     shutdown_timeout_seconds: int
 
     @property
+    def local_ranks(self) -> int:
+        """The data-parallel ranks that this server runs itself; the others are in other pods."""
+        if self.option("data_parallel_rank") is not None or self.option("data_parallel_external_lb"):
+            return 1
+        return int(self.option("data_parallel_size_local", self.data_parallel))
+
+    @property
     def gpus(self) -> int:
-        """The GPUs it asks for."""
-        return self.tensor_parallel * self.pipeline_parallel * self.data_parallel
+        """The GPUs it needs, over all its nodes."""
+        return self.tensor_parallel * self.pipeline_parallel * self.local_ranks
 
     def option(self, name: str, default: Any = None) -> Any:
         """Return the flag *name*, or *default* when this release has no such flag or it was not given."""

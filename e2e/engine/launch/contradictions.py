@@ -52,6 +52,20 @@ def _connector_role(config: EngineConfig, settings: Settings) -> LaunchError | N
     return None
 
 
+def _speculation(config: EngineConfig, settings: Settings) -> LaunchError | None:
+    del settings
+    given = config.option("speculative_config", {})
+    method, tokens = given.get("method"), given.get("num_speculative_tokens")
+    if method is not None and method not in _ACCEPTED["speculative_method"]:
+        return LaunchError(f"Input should be one of the known methods, got '{method}'", validates="SpeculativeConfig")
+    if not given or (isinstance(tokens, int) and tokens > 0) or "mtp" in str(method):
+        return None
+    return LaunchError(
+        "A speculative model was provided, but `num_speculative_tokens` was not provided or is not greater than zero.",
+        validates="SpeculativeConfig",
+    )
+
+
 def _quantization_known(config: EngineConfig, settings: Settings) -> LaunchError | None:
     del settings
     method = config.option("quantization")
@@ -173,6 +187,7 @@ def _batch_holds_prompt(config: EngineConfig, settings: Settings) -> LaunchError
 CHECKS: tuple[Check, ...] = (
     _tool_parser,
     _connector_role,
+    _speculation,
     _quantization_known,
     _model_len,
     _utilization,

@@ -5,13 +5,14 @@ What of a GPU's memory is left for the KV cache.
 until 0.20 the sampler's 38.8 bytes × sequences × vocabulary are by far the largest part of the activations.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from e2e.engine.launch.config import EngineConfig
 from e2e.engine.launch.failure import LaunchError
 from e2e.engine.launch.settings import Settings
 
 GIB = 2**30
+_AUTOMATIC = -1
 _EXPERT_SHARE = 0.95
 _SAMPLER_BYTES = 38.8
 _LATER_ACTIVATION_GIB = 1.2
@@ -53,11 +54,7 @@ def loaded(config: EngineConfig, settings: Settings) -> float:
 def profile(config: EngineConfig, settings: Settings) -> Memory:
     """Return the memory after profiling; raise LaunchError when not one request of full length fits."""
     weights = loaded(config, settings)
-    per_token = config.model.kv_bytes_per_token(
-        tensor_parallel=config.tensor_parallel,
-        pipeline_parallel=config.pipeline_parallel,
-        element_bytes=_kv_element_bytes(config),
-    )
+    per_token = _kv_bytes_per_token(config)
     pool = config.option("kv_cache_memory_bytes") or _pool_bytes(config, settings, weights)
     if pool <= 0:
         raise LaunchError(
@@ -71,16 +68,13 @@ def profile(config: EngineConfig, settings: Settings) -> Memory:
     return memory
 
 
-def fitting_model_len(config: EngineConfig, settings: Settings) -> int:
-    """Return the longest context that `--max-model-len auto` can keep."""
-    weights = loaded(config, settings)
-    per_token = config.model.kv_bytes_per_token(
-        tensor_parallel=config.tensor_parallel,
-        pipeline_parallel=config.pipeline_parallel,
-        element_bytes=_kv_element_bytes(config),
-    )
-    tokens = int(max(_pool_bytes(config, settings, weights), 0) / per_token)
-    return min(config.model.max_model_len, max(tokens // config.block_size - 1, 1) * config.block_size)
+def with_fitting_length(config: EngineConfig, settings: Settings) -> EngineConfig:
+    """Return *config* with the longest context that memory allows, when `--max-model-len auto` asked for it."""
+    if config.option("max_model_len") != _AUTOMATIC:
+        return config
+    tokens = int(max(_pool_bytes(config, settings, loaded(config, settings)), 0) / _kv_bytes_per_token(config))
+    most = max(tokens // config.block_size - 1, 1) * config.block_size
+    return replace(config, max_model_len=min(config.model.max_model_len, most))
 
 
 def _require_one_request(config: EngineConfig, memory: Memory) -> None:
@@ -102,6 +96,14 @@ def _weight_bytes(config: EngineConfig) -> float:
     if not config.option("enable_expert_parallel", default=False):
         return share
     return share * (1 - _EXPERT_SHARE + _EXPERT_SHARE / config.data_parallel)
+
+
+def _kv_bytes_per_token(config: EngineConfig) -> float:
+    return config.model.kv_bytes_per_token(
+        tensor_parallel=config.tensor_parallel,
+        pipeline_parallel=config.pipeline_parallel,
+        element_bytes=_kv_element_bytes(config),
+    )
 
 
 def _kv_element_bytes(config: EngineConfig) -> float:

@@ -33,7 +33,7 @@ def add_cache_config(registry: CollectorRegistry, config: EngineConfig, memory: 
     """Register the gauge, one series per data-parallel rank."""
     labels = _labels(config, memory)
     gauge = Gauge("vllm:cache_config_info", "Configuration of the KV cache.", (*labels, "engine"), registry=registry)
-    for rank in range(config.data_parallel):
+    for rank in range(config.local_ranks):
         gauge.labels(**labels, engine=str(rank)).set(1)
 
 

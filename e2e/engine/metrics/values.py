@@ -53,6 +53,7 @@ class Store:
 
     def __init__(self, selection: Selection, *, model_name: str, engines: int = 1) -> None:
         self.families = families(selection)
+        self._named = {family.name: family for family in self.families}
         self.numbers: dict[str, dict[Labels, Number]] = {}
         self.distributions: dict[str, dict[Labels, Distribution]] = {}
         self._model_name = model_name
@@ -83,7 +84,7 @@ class Store:
             self.numbers[family.name] = {key: Number() for key in keys}
 
     def _family(self, name: str) -> Family | None:
-        return next((family for family in self.families if family.name == name), None)
+        return self._named.get(name)
 
     def _labels(self, family: Family, extra: Labels, engine: int) -> Labels:
         base = {"model_name": self._model_name, "engine": str(engine)}
