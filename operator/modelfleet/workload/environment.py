@@ -8,7 +8,7 @@ from modelfleet.workload.plan import Plan
 from modelfleet.workload.volumes import CACHE_PATH
 
 ACCEPTS_ANY_NAME = EngineVersion(0, 21, 0)
-"""From here on VLLM_SKIP_MODEL_NAME_VALIDATION makes the engine answer to every model name; adapters still resolve first."""
+"""From here on VLLM_SKIP_MODEL_NAME_VALIDATION makes the engine answer to every name; adapters resolve first."""
 
 Variable = dict[str, Any]
 

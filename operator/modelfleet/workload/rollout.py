@@ -8,9 +8,9 @@ from modelfleet.api.v1alpha1.model_deployment.rollout import ZERO
 PROPAGATION_SECONDS = 5
 """From a pod's deletion until no proxy sends it new requests; the engine is told to stop only then."""
 TEARDOWN_SECONDS = 15
-"""From the end of the last request until the process is gone; measured 4–5 s on vLLM 0.32, three times that as margin."""
+"""From the end of the last request until the process is gone: three times the 4–5 s measured on vLLM 0.32."""
 SPOT_NOTICE_SECONDS = 120
-"""Notice before an interruptible node is taken away (EC2's; other clouds give less, and `drainSeconds` can be lower)."""
+"""Notice before an interruptible node is taken away: EC2's. Where a cloud gives less, set `drainSeconds` lower."""
 
 
 def drain_seconds(fleet: ModelDeployment) -> int:

@@ -41,7 +41,7 @@ class Reporter:
 
 def merge_patch(before: Json, after: Json) -> Json:
     """Return the JSON merge patch (RFC 7386) from *before* to *after*."""
-    patch: Json = {key: None for key in before.keys() - after.keys()}
+    patch: Json = dict.fromkeys(before.keys() - after.keys())
     for key, value in after.items():
         old = before.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
