@@ -1,10 +1,14 @@
 """manifests/install.yaml: the chart rendered with its defaults, for clusters without Helm."""
 
+import re
 import subprocess
 from pathlib import Path
 
 RELEASE = "modelfleet"
 NAMESPACE = "modelfleet-system"
+
+EXTRA_LINES = re.compile(r"\n+---")
+"""Helm puts a different number of empty lines before a separator from version to version."""
 
 HEADER = f"""\
 # modelfleet, rendered from charts/modelfleet with its default values by `make generate`: do not edit.
@@ -25,4 +29,4 @@ def install_manifest(chart: Path, *, helm: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no shell, own arguments)
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
-    return HEADER + done.stdout
+    return HEADER + EXTRA_LINES.sub("\n---", done.stdout).rstrip("\n") + "\n"
