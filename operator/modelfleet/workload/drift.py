@@ -10,18 +10,25 @@ from typing import Any
 
 from modelfleet.workload import quantities
 
-MERGE_KEYS = ("name", "mountPath", "type", "ip")
-"""By which the API server tells the items of its lists apart."""
+MERGE_KEYS = ("mountPath", "name", "type", "ip")
+"""By which the API server tells the items of its lists apart; mounts of one volume share their name."""
 
 
 def agrees(wanted: Any, live: Any) -> bool:
-    """Return whether *live* contains *wanted*; empty and absent are the same, and so are `2048Mi` and `2Gi`."""
-    if wanted in (None, {}, []):
+    """
+    Return whether *live* contains *wanted*.
+
+    Null, empty and absent are the same, and so are `2048Mi` and `2Gi`. A null asks for nothing: what the API server
+    puts in its place is its default.
+    """
+    if wanted is None:
+        return True
+    if wanted in ({}, []):
         return live in (None, {}, []) or isinstance(live, type(wanted))
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(agrees(value, live.get(key)) for key, value in wanted.items())
     if isinstance(wanted, list | tuple):
-        return isinstance(live, Sequence) and _lists_agree(wanted, live)
+        return isinstance(live, Sequence) and not isinstance(live, str) and _lists_agree(wanted, live)
     return wanted == live or _same_quantity(wanted, live)
 
 
@@ -29,14 +36,20 @@ def _lists_agree(wanted: Sequence[Any], live: Sequence[Any]) -> bool:
     key = _merge_key(wanted)
     if key is None:
         return len(wanted) == len(live) and all(map(agrees, wanted, live))
-    by_key = {item.get(key): item for item in live if isinstance(item, Mapping)}
+    by_key = {item[key]: item for item in live if isinstance(item, Mapping) and isinstance(item.get(key), str)}
     return all(item[key] in by_key and agrees(item, by_key[item[key]]) for item in wanted)
 
 
 def _merge_key(items: Sequence[Any]) -> str | None:
+    """Return the key that tells *items* apart, or None where their order does."""
     if not all(isinstance(item, Mapping) for item in items):
         return None
-    return next((key for key in MERGE_KEYS if all(key in item for item in items)), None)
+    return next((key for key in MERGE_KEYS if _tells_apart(key, items)), None)
+
+
+def _tells_apart(key: str, items: Sequence[Mapping[str, Any]]) -> bool:
+    values = [item.get(key) for item in items]
+    return all(isinstance(value, str) for value in values) and len(set(values)) == len(values)
 
 
 def _same_quantity(wanted: Any, live: Any) -> bool:
