@@ -6,12 +6,12 @@ from fractions import Fraction
 _SUFFIXES = {"": Fraction(1), "m": Fraction(1, 1000), "k": Fraction(1000)}
 _SUFFIXES |= {suffix: Fraction(1000) ** power for power, suffix in enumerate("MGTPE", start=2)}
 _SUFFIXES |= {f"{suffix}i": Fraction(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)}
-_QUANTITY = re.compile(r"^([0-9.]+)([A-Za-z]*)$")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([A-Za-z]*)")
 
 
 def value(quantity: int | str) -> Fraction:
     """Return the number a quantity such as `64Gi`, `500m` or `8` stands for; raise ValueError for anything else."""
-    match = _QUANTITY.match(str(quantity))
+    match = _QUANTITY.fullmatch(str(quantity))
     if match is None or match[2] not in _SUFFIXES:
         raise ValueError(f'must be a quantity such as "64Gi", "500m" or "8", found "{quantity}"')
     return Fraction(match[1]) * _SUFFIXES[match[2]]
