@@ -8,9 +8,9 @@ operator's platform file takes its schema from the models the operator reads it 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from charts.generate.values import Path, Value
 from pydantic import BaseModel
 
-from charts.generate.values import Path, Value
 from modelfleet.api.catalogue.accelerators import Accelerator
 from modelfleet.api.platform import FleetNetwork, Peer, Rollouts
 from modelfleet.api.v1alpha1.architecture import Architecture

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from e2e.lab import provision, tools
 from e2e.lab.progress import Progress
 from tests.apiserver.conftest import kubeconfig

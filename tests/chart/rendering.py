@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from charts.generate.files import CHART
 
 RELEASE = "modelfleet"

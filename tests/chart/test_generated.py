@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
-
 from charts.generate.crds import crd_template
 from charts.generate.files import CHART, INSTALL, ROOT, chart_files, manifest_files
 from charts.generate.readme import with_values_table
 from charts.generate.schema import values_schema
 from charts.generate.values import Value
-from modelfleet import __version__
 from tests.chart.rendering import Helm, Object, find, parsed
+
+from modelfleet import __version__
 
 CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: a.b\nspec:\n  group: b\n"
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from charts.generate.files import CHART, INSTALL, ROOT
 from tests.apiserver.kubectl import Kubectl
 from tests.chart.rendering import NAMESPACE, OPERATOR, RELEASE, Helm, Object, find

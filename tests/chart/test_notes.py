@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-
 from charts.generate.files import CHART, ROOT
-from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from tests.chart.rendering import NAMESPACE, RELEASE, Helm, nested
+
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 
 
 def notes(helm: Helm, values: Mapping[str, Any] | None = None) -> str:

@@ -3,9 +3,7 @@
 import copy
 
 import pytest
-
 from charts.generate.files import CHART
-from modelfleet import __version__
 from tests.chart.rendering import (
     OPERATOR,
     Helm,
@@ -18,6 +16,8 @@ from tests.chart.rendering import (
     nested,
     platform_file,
 )
+
+from modelfleet import __version__
 
 RESTRICTED_CONTAINER = {
     "allowPrivilegeEscalation": False,

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import yaml
-
 from charts.generate.files import CHART
+from tests.chart.rendering import Helm, Object, environment, platform_file
+
 from modelfleet.api.catalogue import load_catalogue
 from modelfleet.api.platform import Platform
 from modelfleet.controller.settings import Settings, variable
-from tests.chart.rendering import Helm, Object, environment, platform_file
 
 FROM_THE_CLUSTER = {"MODELFLEET_NAMESPACE": "modelfleet-system", "MODELFLEET_POD_NAME": "modelfleet-operator-0"}
 

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import pytest
+from tests.chart.rendering import NAMESPACE, OPERATOR, Helm, Object, find
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.controller.watched import CHILDREN, WATCHES
-from tests.chart.rendering import NAMESPACE, OPERATOR, Helm, Object, find
 
 READ = "get list watch"
 CHILD = "get list watch create patch delete"

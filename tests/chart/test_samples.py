@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from charts.generate.files import ROOT
+from tests.chart.rendering import Object
+
 from modelfleet.api.catalogue import Catalogue, load_catalogue
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.platform import Platform
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.workload.plan import Plan, Setting, plan
-from tests.chart.rendering import Object
 
 SAMPLES = sorted((ROOT / "manifests" / "samples").glob("*.yaml"))
 MAIN = ("llama-8b", "llama-70b", "qwen3-30b-a3b")
@@ -69,7 +69,11 @@ def test_a_policy_comes_with_its_fleets() -> None:
 
 @pytest.mark.parametrize("fleet", [pytest.param(fleet, id=fleet.metadata.name) for fleet in fleets()])
 def test_a_sample_fits_its_accelerator(fleet: ModelDeployment, catalogue: Catalogue) -> None:
-    planned = plan(fleet, None, Setting(Platform(), catalogue))
+    cache = next(
+        (p.spec.engine for p in policies() if fleet.metadata.name in {r.name for r in p.spec.target_refs}), None
+    )
+
+    planned = plan(fleet, cache, Setting(Platform(), catalogue))
 
     assert isinstance(planned, Plan)
     assert planned.sized.row.fits == "True"

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from charts.generate.files import CHART
 from charts.generate.values import Value, documented_values, undocumented_values
 from tests.chart.rendering import Helm, HelmError, Object, merged, nested
