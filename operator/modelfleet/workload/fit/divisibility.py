@@ -23,8 +23,8 @@ def _refusals(fit: FitInput, architecture: Architecture, size: int) -> Iterator[
     if architecture.heads % size:
         yield f"the model has {architecture.heads} attention heads, which {size} does not divide"
     if architecture.latent_attention is None and _splits_key_value_heads(kv_heads, size):
-        rule = "divide them" if size <= kv_heads else "be a multiple of them"
-        yield f"the model has {kv_heads} key-value heads: {size} must {rule}"
+        rule = f"which {size} does not divide" if size <= kv_heads else f"of which {size} is not a multiple"
+        yield f"the model has {kv_heads} key-value heads, {rule}"
     for part in _divided(fit, architecture, size):
         if part.width % part.ranks:
             yield f"{part.what} is {part.width} wide, which {part.ranks} does not divide"

@@ -116,7 +116,7 @@ def _unknown_quantization(case: _Case) -> _Finding | None:
 def _weights_too_large(case: _Case) -> _Finding | None:
     if case.found is None or not case.found.weights_are_too_large:
         return None
-    text = f"{_where(case)} does not fit, its weights alone are too large: {words.arithmetic(case.fit, case.found)}."
+    text = f"{_where(case)} does not fit: {words.too_large(case.fit, case.found)}."
     return _Finding("False", FitReason.TOO_LARGE, text)
 
 
@@ -190,13 +190,18 @@ RULES: tuple[_Rule, ...] = (
 """In order; the first that finds something decides. The last one always does."""
 
 
+NEVER_RUNS = frozenset({FitReason.TOO_MANY_GPUS, FitReason.INVALID_OPTIONS, FitReason.DOES_NOT_DIVIDE})
+"""Reasons for refusal that have nothing to do with memory: such a size has no KV cache to speak of."""
+
+
 def _where(case: _Case) -> str:
     return words.where(case.fit, case.size)
 
 
 def _row(case: _Case, finding: _Finding) -> FitRow:
     found = case.found
-    held = found.capacity if found else None
+    never_runs = finding.fits == "False" and finding.reason in NEVER_RUNS
+    held = found.capacity if found and not never_runs else None
     return FitRow(
         tensor_parallel_size=case.size,
         fits=finding.fits,

@@ -51,17 +51,18 @@ def _with_remedy(fit: FitInput, row: FitRow, rows: Sequence[FitRow]) -> FitRow:
     """Return *row* with what to do about it, when another size or accelerator may do better."""
     if row.fits != "False" or row.reason is FitReason.INVALID_OPTIONS:
         return row
-    sizes = sorted(other.tensor_parallel_size for other in rows if other.fits == "True")
-    others = () if sizes else _alternatives(fit)
-    return replace(row, message=f"{row.message} {words.remedy(sizes, others, fit.accelerator.name)}")
+    fitting = [other.tensor_parallel_size for other in rows if other.fits == "True"]
+    maybe = [other.tensor_parallel_size for other in rows if other.fits == "Unknown"]
+    advice = words.remedy(fitting, maybe) or words.alternatives(fit, _alternatives(fit))
+    return replace(row, message=row.message + advice)
 
 
-def _alternatives(fit: FitInput) -> list[str]:
-    """Return the accelerators with the least memory that the model fits on, with the size it needs there."""
+def _alternatives(fit: FitInput) -> list[tuple[str, int]]:
+    """Return the accelerators of the same make with the least memory that fit, with the size needed there."""
     found = []
     for accelerator in sorted(fit.alternatives, key=lambda a: (a.memory_mib, a.name)):
         other = replace(fit, accelerator=accelerator)
         size = next((size for size in _sizes(other) if judge(other, size).fits == "True"), None)
-        if size is not None:
-            found.append(f"{accelerator.name} at {size}")
+        if size is not None and accelerator.resource_name == fit.accelerator.resource_name:
+            found.append((accelerator.name, size))
     return found[:MOST_ALTERNATIVES]

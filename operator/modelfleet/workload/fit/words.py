@@ -42,12 +42,28 @@ def shortage(found: Estimate) -> str:
     return f"one request of {found.longest} tokens needs {_gib(need)}{remedy}"
 
 
-def remedy(sizes: Sequence[int], others: Sequence[str], accelerator: str) -> str:
-    """Return what to do when a size is refused: *sizes* fit here, or *others* fit the model."""
+def too_large(fit: FitInput, found: Estimate) -> str:
+    """Return how much larger the weights are than what the engine may use."""
+    budget, total = found.tightest.budget, fit.accelerator.memory_mib / KIB
+    share = f"{fit.gpu_memory_percent} % of {total:.1f} GiB"
+    return (
+        f"its weights alone are {_gib(found.heaviest)} per accelerator, and the engine may use {_gib(budget)} ({share})"
+    )
+
+
+def remedy(sizes: Sequence[int], maybe: Sequence[int]) -> str:
+    """Return which sizes would do: *sizes* fit, *maybe* may; empty when neither are any."""
     if sizes:
-        return f"The smallest `tensorParallelSize` that fits is {sizes[0]}."
-    none = f"No `tensorParallelSize` fits on {accelerator}"
-    return f"{none}; it fits on {', '.join(others)}." if others else f"{none}, nor on any accelerator of the catalogue."
+        return f" The smallest `tensorParallelSize` that fits is {sizes[0]}."
+    return f" `tensorParallelSize` {maybe[0]} may fit." if maybe else ""
+
+
+def alternatives(fit: FitInput, others: Sequence[tuple[str, int]]) -> str:
+    """Return on which accelerators the model fits, when no size fits on the one asked for."""
+    none = f" No `tensorParallelSize` fits on {fit.accelerator.name}"
+    if others:
+        return f"{none}; it fits on {', '.join(f'{name} (`tensorParallelSize` {size})' for name, size in others)}."
+    return f"{none}, nor on another accelerator of the catalogue." if fit.alternatives else f"{none}."
 
 
 def _cost(found: Estimate) -> str:
@@ -59,4 +75,4 @@ def _cost(found: Estimate) -> str:
 
 
 def _gib(value: float) -> str:
-    return f"{value / GIB:.1f} GiB"
+    return f"{value / GIB:.1f} GiB".replace("-", "−")
