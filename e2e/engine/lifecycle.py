@@ -50,7 +50,9 @@ async def serve(context: Context, server_socket: socket.socket) -> int:
 
 async def wait_headless() -> int:
     """Wait for a signal, as a node without an HTTP server does; return the exit code."""
-    await _on_termination().wait()
+    terminated = _on_termination()
+    log.line("Launching vLLM headless multiproc executor", source="serve.py:180")
+    await terminated.wait()
     return 0
 
 

@@ -70,6 +70,17 @@ async def test_a_stream_carries_usage_when_asked_or_forced(
     assert [counts["completion_tokens"] for counts in usage] == ([expected] if expected else [])
 
 
+async def test_a_silent_stream_is_kept_alive_by_comments(servers: list[InProcess]) -> None:
+    servers.append(await start_in_process("--sse-keep-alive-interval", "1", VLLM_SERVER_DEV_MODE="1"))
+    await servers[0].client.post("/pause")
+    answer = await _chat(servers[0], stream=True, max_tokens=2)
+    first = await answer.content.readline()
+    await servers[0].client.post("/resume")
+
+    assert first == b": keep-alive\n"
+    assert (await answer.text()).endswith("data: [DONE]\n\n")
+
+
 async def test_continuous_usage_is_in_every_chunk(server: InProcess) -> None:
     options = {"include_usage": True, "continuous_usage_stats": True}
     events = _events(await (await _chat(server, stream=True, max_tokens=5, stream_options=options)).text())

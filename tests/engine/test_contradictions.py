@@ -34,6 +34,8 @@ def _error(config: EngineConfig, **env: str) -> str | None:
         pytest.param("--gpu-memory-utilization 1.5", "must be less than 1.0", id="utilization"),
         pytest.param("-dp 2 --data-parallel-external-lb", "only supported for MoE", id="external balancer"),
         pytest.param("-tp 2 --nnodes 3", "must be divisible by the number of nodes", id="nodes"),
+        pytest.param('--speculative-config {"method":"guess"}', "known methods", id="speculation"),
+        pytest.param('--speculative-config {"method":"ngram"}', "num_speculative_tokens", id="speculative tokens"),
         pytest.param('--kv-transfer-config {"kv_connector":"X"}', "specify kv_role", id="connector without role"),
         pytest.param(
             "--no-enable-chunked-prefill --max-num-batched-tokens 2048",
@@ -53,6 +55,7 @@ def test_a_contradiction_is_refused_with_vllms_words(line: str, message: str) ->
         "--enable-auto-tool-choice --tool-call-parser hermes",
         "--no-enable-chunked-prefill",
         "--enable-lora --lora-modules a=/x",
+        '--speculative-config {"method":"ngram","num_speculative_tokens":3}',
         "--quantization fp8 --kv-cache-dtype fp8",
     ],
 )
@@ -72,6 +75,12 @@ def test_more_gpus_than_given_are_refused() -> None:
     )
     assert _error(config, VLLM_STANDIN_GPUS="8") is None
     assert _error(config) is None
+
+
+def test_ranks_in_other_pods_need_no_gpus_here() -> None:
+    config = config_of(["-dp", "4", "--data-parallel-size-local", "2", "-tp", "2"], model=_MOE)
+
+    assert _error(config, VLLM_STANDIN_GPUS="4") is None
 
 
 def test_a_longer_context_is_allowed_on_request() -> None:

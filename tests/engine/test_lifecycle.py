@@ -151,6 +151,15 @@ def test_before_0_18_a_signal_cuts_streams_off(processes: ProcessFactory) -> Non
     assert "[DONE]" not in stream.text
 
 
+def test_a_headless_node_opens_no_port_and_ends_with_0(processes: ProcessFactory) -> None:
+    process = processes("--headless")
+    wait_until(lambda: "headless multiproc executor" in process.log.read_text(), what="it has started")
+    process.terminate()
+
+    assert process.exit_code() == 0
+    assert _refuses(process)
+
+
 def test_the_death_of_the_engine_ends_the_server_with_0(processes: ProcessFactory) -> None:
     process = processes(VLLM_STANDIN_FAULTS="1")
     process.wait_ready()

@@ -1,36 +1,22 @@
 """`/v1/chat/completions`."""
 
-import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiohttp import web
 
-from e2e.engine.api import generation, names, prompts, sse
+from e2e.engine.api import generation, prompts, sse
+from e2e.engine.api.asking import Ask, ask
 from e2e.engine.api.body import read
 from e2e.engine.api.context import Context, request_id
 from e2e.engine.api.disconnects import Disconnects
+from e2e.engine.api.envelope import Envelope
 from e2e.engine.api.errors import bad_request
 from e2e.engine.api.generation import Generation, Piece
 from e2e.engine.api.orca import load_header
 from e2e.engine.api.usage import stream_usage, usage
 
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    id: str
-    model: str
-    created: int
-
-    def chunk(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "object": "chat.completion.chunk",
-            "created": self.created,
-            "model": self.model,
-            "choices": choices,
-        }
+_CHUNK = "chat.completion.chunk"
 
 
 class ChatCompletions:
@@ -47,48 +33,37 @@ class ChatCompletions:
     async def answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         """Answer *body*."""
         context = self._context
-        adapter = names.resolve(context, body.get("model"))
         _check_tools(context, body)
         prompt = prompts.chat(body.get("messages"))
         asked = generation.optional(body, "max_completion_tokens")
         asked = generation.optional(body, "max_tokens") if asked is None else asked
-        wanted = generation.sampling(body, max_tokens=generation.room(context, prompt_tokens=len(prompt), asked=asked))
-        generation.refuse_while_ending(context)
-        answer = _Answer(request_id(request, "chatcmpl"), names.answered_name(context, adapter), int(time.time()))
-
-        def begin() -> Generation:
-            return generation.begin(context, prompts=[prompt], wanted=wanted, adapter=adapter, asked=asked)
-
+        question = ask(context, body, [prompt], asked=asked)
+        answer = Envelope(request_id(request, "chatcmpl"), question.model)
         if body.get("stream"):
-            events = self._events(request, body, answer, begin)
-            return await sse.respond(request, events, context=context)
-        return await self._whole(request, answer, begin())
+            return await sse.respond(request, self._events(request, body, answer, question), context=context)
+        return await self._whole(request, answer, question.begin())
 
     async def _events(
-        self, request: web.Request, body: dict[str, Any], answer: _Answer, begin: generation.Begin
-    ) -> AsyncIterator[bytes]:
+        self, request: web.Request, body: dict[str, Any], answer: Envelope, question: Ask
+    ) -> AsyncGenerator[bytes, None]:
         reported = stream_usage(self._context, body)
         started: set[int] = set()
-        running = begin()
+        running = question.begin()
         with self._disconnects.watching(request, running):
             async for piece in running.pieces():
                 for choice in _chunk_choices(piece, started):
-                    chunk = answer.chunk([choice])
+                    chunk = answer.around([choice], kind=_CHUNK)
                     if reported.always:
                         chunk["usage"] = usage(self._context, running)
                     yield sse.event_of(chunk)
         if reported.at_end:
-            yield sse.event_of(answer.chunk([]) | {"usage": usage(self._context, running)})
+            yield sse.event_of(answer.around([], kind=_CHUNK) | {"usage": usage(self._context, running)})
 
-    async def _whole(self, request: web.Request, answer: _Answer, running: Generation) -> web.Response:
+    async def _whole(self, request: web.Request, answer: Envelope, running: Generation) -> web.Response:
         with self._disconnects.watching(request, running):
             choices = await running.whole()
-        value = {
-            "id": answer.id,
-            "object": "chat.completion",
-            "created": answer.created,
-            "model": answer.model,
-            "choices": [_choice(index, text, finish) for index, (text, finish) in enumerate(choices)],
+        texts = [_choice(index, text, finish) for index, (text, finish) in enumerate(choices)]
+        value = answer.around(texts, kind="chat.completion") | {
             "service_tier": None,
             "system_fingerprint": None,
             "usage": usage(self._context, running),

@@ -6,7 +6,7 @@ import asyncio
 import time
 import zlib
 from array import array
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +42,6 @@ class Piece:
     text: str
     tokens: int
     finish: Finish | None
-
-
-Begin = Callable[[], "Generation"]
 
 
 @dataclass(frozen=True, slots=True)

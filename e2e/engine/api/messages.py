@@ -1,11 +1,12 @@
 """`/v1/messages`, in the shape of Anthropic's API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiohttp import web
 
 from e2e.engine.api import generation, names, prompts, sse
+from e2e.engine.api.asking import Ask, ask
 from e2e.engine.api.body import read
 from e2e.engine.api.context import Context, request_id
 from e2e.engine.api.disconnects import Disconnects
@@ -25,23 +26,14 @@ class Messages:
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Answer a conversation, at once or as a stream of events."""
         context, body = self._context, await read(request)
-        adapter = names.resolve(context, body.get("model"))
-        prompt = prompts.chat(_conversation(body))
         asked = generation.optional(body, "max_tokens")
         if asked is None:
             raise bad_request("Field required: 'max_tokens'", param="max_tokens")
-        room = generation.room(context, prompt_tokens=len(prompt), asked=asked)
-        wanted = generation.sampling(body, max_tokens=room)
-        generation.refuse_while_ending(context)
-        head = _head(request_id(request, "msg"), names.answered_name(context, adapter))
-
-        def begin() -> Generation:
-            return generation.begin(context, prompts=[prompt], wanted=wanted, adapter=adapter, asked=asked)
-
+        question = ask(context, body, [prompts.chat(_conversation(body))], asked=asked)
+        head = _head(request_id(request, "msg"), question.model)
         if body.get("stream"):
-            events = self._events(request, head, begin)
-            return await sse.respond(request, events, context=context, done=False)
-        running = begin()
+            return await sse.respond(request, self._events(request, head, question), context=context, done=False)
+        running = question.begin()
         with self._disconnects.watching(request, running):
             ((text, finish),) = await running.whole()
         value = head | {"content": [{"type": "text", "text": text}], "stop_reason": _stop_reason(finish)}
@@ -53,10 +45,8 @@ class Messages:
         names.resolve(self._context, body.get("model"))
         return web.json_response({"input_tokens": len(prompts.chat(_conversation(body)))})
 
-    async def _events(
-        self, request: web.Request, head: dict[str, Any], begin: generation.Begin
-    ) -> AsyncIterator[bytes]:
-        running = begin()
+    async def _events(self, request: web.Request, head: dict[str, Any], question: Ask) -> AsyncGenerator[bytes, None]:
+        running = question.begin()
         yield _event("message_start", message=head | {"usage": _usage(running)})
         yield _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
         finish: str = "stop"

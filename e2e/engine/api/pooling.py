@@ -6,7 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from e2e.engine.api import generation, names, prompts
+from e2e.engine.api import generation, prompts
+from e2e.engine.api.asking import ask
 from e2e.engine.api.body import read
 from e2e.engine.api.context import Context, request_id
 from e2e.engine.api.disconnects import Disconnects
@@ -59,13 +60,8 @@ class Pooling:
 
     async def _compute(self, request: web.Request, body: dict[str, Any], given: list[Any]) -> int:
         """Let the engine spend the time of one pass over *given* and return the tokens of it."""
-        context = self._context
-        adapter = names.resolve(context, body.get("model"))
-        for prompt in given:
-            generation.room(context, prompt_tokens=len(prompt), asked=1)
-        generation.refuse_while_ending(context)
-        one = generation.Sampling(max_tokens=1, ignore_eos=True)
-        running = generation.begin(context, prompts=given, wanted=one, adapter=adapter, asked=None)
+        one_token = {"model": body.get("model"), "ignore_eos": True}
+        running = ask(self._context, one_token, given, asked=1).begin()
         with self._disconnects.watching(request, running):
             await running.whole()
         return running.prompt_tokens

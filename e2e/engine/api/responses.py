@@ -2,13 +2,14 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-from e2e.engine.api import generation, names, prompts, sse
+from e2e.engine.api import generation, prompts, sse
+from e2e.engine.api.asking import Ask, ask
 from e2e.engine.api.body import read
 from e2e.engine.api.context import Context, request_id
 from e2e.engine.api.disconnects import Disconnects
@@ -61,28 +62,19 @@ class Responses:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """Answer `input`, a text or a list of messages, at once or as a stream of events."""
         context, body = self._context, await read(request)
-        adapter = names.resolve(context, body.get("model"))
-        prompt = prompts.chat(_messages(body))
         asked = generation.optional(body, "max_output_tokens")
-        room = generation.room(context, prompt_tokens=len(prompt), asked=asked)
-        wanted = generation.sampling(body, max_tokens=room)
-        generation.refuse_while_ending(context)
-        answer = _Answer(request_id(request, "resp"), names.answered_name(context, adapter), int(time.time()))
-
-        def begin() -> Generation:
-            return generation.begin(context, prompts=[prompt], wanted=wanted, adapter=adapter, asked=asked)
-
+        question = ask(context, body, [prompts.chat(_messages(body))], asked=asked)
+        answer = _Answer(request_id(request, "resp"), question.model, int(time.time()))
         if body.get("stream"):
-            events = self._events(request, answer, begin)
-            return await sse.respond(request, events, context=context, done=False)
-        running = begin()
+            return await sse.respond(request, self._events(request, answer, question), context=context, done=False)
+        running = question.begin()
         with self._disconnects.watching(request, running):
             ((answer.text, finish),) = await running.whole()
         answer.end(finish, running)
         return web.json_response(answer.value())
 
-    async def _events(self, request: web.Request, answer: _Answer, begin: generation.Begin) -> AsyncIterator[bytes]:
-        running = begin()
+    async def _events(self, request: web.Request, answer: _Answer, question: Ask) -> AsyncGenerator[bytes, None]:
+        running = question.begin()
         place = {"item_id": answer.item, "output_index": 0, "content_index": 0}
         yield _event("response.created", response=answer.value())
         yield _event("response.output_item.added", output_index=0, item={"id": answer.item, "type": "message"})

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from aiohttp import web
@@ -15,7 +15,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 async def respond(
-    request: web.Request, events: AsyncIterator[bytes], *, context: Context, done: bool = True
+    request: web.Request, events: AsyncGenerator[bytes, None], *, context: Context, done: bool = True
 ) -> web.StreamResponse:
     """
     Send *events* and, with *done*, the end mark of OpenAI.
@@ -24,15 +24,18 @@ async def respond(
     """
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
     await response.prepare(request)
+    interval = context.config.option("sse_keep_alive_interval", 0)
+    kept = _kept_alive(events, interval_seconds=interval) if interval else events
     with contextlib.suppress(ConnectionError):
-        await _send(response, _alive(events, context.config.option("sse_keep_alive_interval", 0)), context=context)
+        async with contextlib.aclosing(events), contextlib.aclosing(kept):
+            await _send(response, kept, context=context)
         if done:
             await response.write(DONE)
         await response.write_eof()
     return response
 
 
-async def _send(response: web.StreamResponse, events: AsyncIterator[bytes], *, context: Context) -> None:
+async def _send(response: web.StreamResponse, events: AsyncGenerator[bytes, None], *, context: Context) -> None:
     try:
         async for event in events:
             await response.write(event)
@@ -40,23 +43,22 @@ async def _send(response: web.StreamResponse, events: AsyncIterator[bytes], *, c
         await response.write(event_of(body(error, context.config.release)))
 
 
-async def _alive(events: AsyncIterator[bytes], interval_seconds: float) -> AsyncIterator[bytes]:
-    """Yield *events*, and a comment whenever none came for *interval_seconds*; 0 is never."""
-    if not interval_seconds:
-        async for event in events:
-            yield event
-        return
+async def _kept_alive(events: AsyncGenerator[bytes, None], *, interval_seconds: float) -> AsyncGenerator[bytes, None]:
+    """Yield *events*, and a comment whenever none came for *interval_seconds*."""
     coming = asyncio.ensure_future(anext(events, None))
-    while True:
-        await asyncio.wait({coming}, timeout=interval_seconds)
-        if not coming.done():
-            yield b": keep-alive\n\n"
-            continue
-        last = coming.result()
-        if last is None:
-            return
-        yield last
-        coming = asyncio.ensure_future(anext(events, None))
+    try:
+        while True:
+            await asyncio.wait({coming}, timeout=interval_seconds)
+            if not coming.done():
+                yield b": keep-alive\n\n"
+                continue
+            event = coming.result()
+            if event is None:
+                return
+            yield event
+            coming = asyncio.ensure_future(anext(events, None))
+    finally:
+        coming.cancel()
 
 
 def event_of(value: dict[str, Any], *, name: str | None = None) -> bytes:

@@ -46,9 +46,7 @@ def start(config: EngineConfig, settings: Settings) -> Memory:
     log.line(f"non-default args: {_given(config)}", source="utils.py:328")
     time.sleep(stages.imports)
     _check_configuration(config, settings)
-    log.line(
-        f"Initializing a V1 LLM engine (v{config.release}) with model='{config.model_name}'", process=log.ENGINE_CORE
-    )
+    _say(f"Initializing a V1 LLM engine (v{config.release}) with model='{config.model_name}'", source="core.py:101")
     time.sleep(stages.engine)
     surroundings.check_internal_port(settings)
     surroundings.check_sockets(settings)
@@ -62,10 +60,9 @@ def start(config: EngineConfig, settings: Settings) -> Memory:
 
 def _plan(config: EngineConfig, settings: Settings) -> tuple[ColdStart, Warmth]:
     warmth = Warmth(
-        weights=surroundings.is_local(config.model_name)
-        or surroundings.is_remote_stream(config.model_name)
-        or surroundings.weights_marker(config, settings).exists(),
-        graphs=surroundings.graphs_marker(config, settings).exists(),
+        weights=not surroundings.is_kept(config.model_name)
+        or surroundings.is_there(surroundings.weights_marker(config, settings)),
+        graphs=surroundings.is_there(surroundings.graphs_marker(config, settings)),
         eager=bool(config.option("enforce_eager")),
     )
     total = config.model.weight_bytes(name=config.model_name, quantization=config.option("quantization"))
@@ -81,11 +78,10 @@ def _check_configuration(config: EngineConfig, settings: Settings) -> None:
 
 
 def _load_weights(config: EngineConfig, settings: Settings, stages: ColdStart, *, warm: bool) -> None:
-    log.line(
-        f"Starting to load model {config.model_name}...", process=log.ENGINE_CORE, source="gpu_model_runner.py:3551"
-    )
+    _say(f"Starting to load model {config.model_name}...", source="gpu_model_runner.py:3551")
     time.sleep(stages.download)
-    if not surroundings.is_local(config.model_name) and not surroundings.is_remote_stream(config.model_name):
+    kept = surroundings.is_kept(config.model_name)
+    if kept:
         surroundings.leave(surroundings.weights_marker(config, settings))
     time.sleep(stages.load)
     mismatch = kv_heads(config)
@@ -93,15 +89,9 @@ def _load_weights(config: EngineConfig, settings: Settings, stages: ColdStart, *
         raise mismatch
     size = loaded(config, settings)
     seconds = stages.download + stages.load
-    origin = " (cache hit)" if warm else ""
-    log.line(
-        f"Loading weights took {seconds:.2f} seconds{origin}", process=log.ENGINE_CORE, source="default_loader.py:293"
-    )
-    log.line(
-        f"Model loading took {size / GIB:.2f} GiB memory and {seconds:.6f} seconds",
-        process=log.ENGINE_CORE,
-        source="gpu_model_runner.py:3648",
-    )
+    origin = " (cache hit)" if warm and kept else ""
+    _say(f"Loading weights took {seconds:.2f} seconds{origin}", source="default_loader.py:293")
+    _say(f"Model loading took {size / GIB:.2f} GiB memory and {seconds:.6f} seconds", source="gpu_model_runner.py:3648")
 
 
 def _warm_up(config: EngineConfig, settings: Settings, stages: ColdStart, *, warmth: Warmth) -> None:
@@ -109,22 +99,21 @@ def _warm_up(config: EngineConfig, settings: Settings, stages: ColdStart, *, war
     if not warmth.eager:
         surroundings.leave(surroundings.graphs_marker(config, settings))
         origin = " (cache hit)" if warmth.graphs else ""
-        log.line(
-            f"torch.compile took {stages.compile:.2f} s in total{origin}",
-            process=log.ENGINE_CORE,
-            source="monitor.py:34",
-        )
+        _say(f"torch.compile took {stages.compile:.2f} s in total{origin}", source="monitor.py:34")
     time.sleep(stages.capture)
 
 
 def _log_memory(config: EngineConfig, memory: Memory) -> None:
     concurrency = memory.tokens / config.max_model_len
-    log.line(f"GPU KV cache size: {memory.tokens:,} tokens", process=log.ENGINE_CORE, source="kv_cache_utils.py:1319")
-    log.line(
+    _say(f"GPU KV cache size: {memory.tokens:,} tokens", source="kv_cache_utils.py:1319")
+    _say(
         f"Maximum concurrency for {config.max_model_len:,} tokens per request: {concurrency:.2f}x",
-        process=log.ENGINE_CORE,
         source="kv_cache_utils.py:1324",
     )
+
+
+def _say(message: str, *, source: str) -> None:
+    log.line(message, process=log.ENGINE_CORE, source=source)
 
 
 def _given(config: EngineConfig) -> dict[str, object]:

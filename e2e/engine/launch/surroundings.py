@@ -49,7 +49,7 @@ def check_hub(config: EngineConfig, settings: Settings) -> None:
     token = str(config.option("hf_token") or settings.environment.get("HF_TOKEN", ""))
     if settings.gated and name.startswith(_GATED_PREFIX) and not token.startswith("hf_"):
         raise LaunchError(_gated(name))
-    if settings.flag("HF_HUB_OFFLINE") and not weights_marker(config, settings).exists():
+    if settings.flag("HF_HUB_OFFLINE") and not is_there(weights_marker(config, settings)):
         raise LaunchError(
             "huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached snapshot folder for the "
             "specified revision on the local disk and outgoing traffic has been disabled. To enable repo look-ups and "
@@ -105,6 +105,14 @@ def graphs_marker(config: EngineConfig, settings: Settings) -> Path:
     return settings.cache_root / "torch_compile_cache" / f"{repository}-{shape}" / "stand-in-graphs"
 
 
+def is_there(marker: Path) -> bool:
+    """Tell whether *marker* was left; what cannot be read was not."""
+    try:
+        return marker.exists()
+    except OSError:
+        return False
+
+
 def leave(marker: Path) -> None:
     """Write *marker*; raise LaunchError when its place is read-only."""
     try:
@@ -114,9 +122,9 @@ def leave(marker: Path) -> None:
         raise LaunchError(_os_error(error), in_engine=True) from error
 
 
-def is_remote_stream(name: str) -> bool:
-    """Tell whether the weights are streamed from an object store, past every cache."""
-    return name.startswith(_REMOTE)
+def is_kept(name: str) -> bool:
+    """Tell whether the weights go through the hub's cache: not those of a path, nor those of an object store."""
+    return not is_local(name) and not name.startswith(_REMOTE)
 
 
 def _check_directory(name: str, settings: Settings) -> None:
