@@ -40,7 +40,8 @@ def scaling(deployment: Deployment | None, *, desired: int, previously_desired: 
     user_spoke = previously_desired not in (None, desired)
     if foreign and live != desired and not user_spoke:
         return Scaling(desired, None, _foreign(sorted(foreign), live, desired))
-    is_settled = SCALE_MANAGER in owners and not foreign and live == desired
+    # A foreign manager that set the same size owns it beside ours for ever: applying again would not end that.
+    is_settled = SCALE_MANAGER in owners and live == desired
     finding = _owned(Reason.OWNED, f"The size is {desired}, as the spec says.")
     return Scaling(desired, None if is_settled else desired, finding)
 
