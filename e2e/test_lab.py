@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from e2e.images import engine
+from e2e.images import engine, operator_image
 from e2e.lab import Extent, FakeNodes, Lab, LabError, Progress, Request, control_plane
 from e2e.lab.layout import Layout
 from e2e.lab.machine import Traces
@@ -131,7 +132,10 @@ def test_a_service_answers_by_name_inside_a_pod(lab: Lab, served: str) -> None:
 
 @pytest.mark.usefixtures("served")
 def test_a_service_answers_by_address_in_the_labs_network(lab: Lab) -> None:
-    assert lab.run_in(["curl", "-s", "http://10.96.7.7/health"]).stdout == "0.33.0"
+    with lab.network(), urllib.request.urlopen("http://10.96.7.7/health", timeout=5) as answer:
+        found = answer.read().decode()
+
+    assert found == "0.33.0"
 
 
 def test_a_pod_reaches_the_api_server_with_its_own_account(lab: Lab, served: str) -> None:
@@ -145,6 +149,16 @@ def test_a_pod_reaches_the_api_server_with_its_own_account(lab: Lab, served: str
     )
 
     assert lab.kubectl("exec", served, "--", "python3", "-c", program).strip() == "200"
+
+
+def test_the_operators_image_runs_as_nobody_in_particular(lab: Lab) -> None:
+    lab.load_image(operator_image.archive(progress=Progress()))
+    program = "import os, kopf, modelfleet; print(os.getuid(), modelfleet.__version__)"
+    how = ("--image=modelfleet/operator:dev", "--restart=Never", "--command", "--", "python", "-c", program)
+    lab.kubectl("run", "operator", *how)
+    lab.kubectl("wait", "pod/operator", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+
+    assert lab.kubectl("logs", "operator").startswith("65532 0.")
 
 
 def test_a_thread_can_step_into_the_network(lab: Lab) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import click
 
+from e2e.images import engine, operator_image
 from e2e.lab import debian, host, netns, provision, status, tools
+from e2e.lab.cluster import binary
 from e2e.lab.errors import LabError
 from e2e.lab.fake_nodes import FakeNodes
-from e2e.lab.lab import DEFAULT_NAME, Lab, binary, remove
+from e2e.lab.lab import DEFAULT_NAME, Lab, remove
 from e2e.lab.layout import Layout
 from e2e.lab.node_shape import NodeShape
 from e2e.lab.progress import Progress
@@ -92,7 +94,7 @@ def kubeconfig(name: str) -> None:
 def provision_tools(names: tuple[str, ...]) -> None:
     """Find, download or build the programs (all, or those NAMED), and install the Debian packages beside them."""
     progress = Progress()
-    debian.ensure(debian.LAB_PACKAGES, progress=progress)
+    debian.ensure({**debian.LAB_PACKAGES, **debian.IMAGE_PACKAGES}, progress=progress)
     found = provision.ensure(tools.named(names) if names else tools.TOOLS, progress=progress)
     for name, path in found.items():
         click.echo(f"{name:26} {path}")
@@ -117,13 +119,17 @@ def run_inside(name: str, argv: tuple[str, ...]) -> None:
     os.execvpe(words[0], words, lab.environment)
 
 
-@main.command(epilog="Example: python -m e2e.lab load operator.tar")
+@main.command(epilog="Example: python -m e2e.lab load --operator --engine 0.33.0 --engine 0.11.2 other.tar")
 @_name
-@click.argument("archives", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def load(name: str, archives: tuple[Path, ...]) -> None:
-    """Give the node the images in docker-save ARCHIVES, under the names written in them."""
+@click.option("--engine", "engines", multiple=True, metavar="VERSION", help="The stand-in engine as this vLLM version.")
+@click.option("--operator", is_flag=True, help="The operator, built from the Containerfile and the working tree.")
+@click.argument("archives", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def load(name: str, *, engines: tuple[str, ...], operator: bool, archives: tuple[Path, ...]) -> None:
+    """Give the node images: the project's own, or those in docker-save ARCHIVES under the names written in them."""
     lab, progress = Lab.running(name), Progress()
-    for archive in archives:
+    made = [engine.archive(engines, progress=progress)] if engines else []
+    made += [operator_image.archive(progress=progress)] if operator else []
+    for archive in (*made, *archives):
         with progress.step(f"loaded {archive}"):
             lab.load_image(archive)
 

@@ -7,6 +7,7 @@ groups below ``<lab>/node``. Ending a lab is then exact: whoever is inside belon
 
 import os
 import signal
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -115,7 +116,9 @@ def _hierarchies() -> list[Path]:
 
 def _delegate(layout: Layout) -> None:
     """Version 2 gives a group its controllers only when each group above hands them down."""
-    controllers = " ".join(f"+{name}" for name in (_ROOT / "cgroup.controllers").read_text().split())
     lab = _ROOT / layout.cgroup
     for group in (_ROOT, lab.parent, lab, lab / NODE):
-        (group / "cgroup.subtree_control").write_text(controllers)
+        for controller in (group / "cgroup.controllers").read_text().split():
+            # One at a time: a controller that cannot be handed down must not keep back the others.
+            with suppress(OSError):
+                (group / "cgroup.subtree_control").write_text(f"+{controller}")

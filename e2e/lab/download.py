@@ -27,10 +27,10 @@ def fetch(tool: Tool, target: Path, *, progress: Progress) -> bool:
     if tool.release is None:
         return False
     try:
-        with progress.step(f"downloaded {tool.folder}"):
+        with progress.step(f"downloaded {tool.label}"):
             _fetch(tool, tool.release, target)
     except (OSError, HTTPException) as error:
-        progress.note(f"no download of {tool.folder} ({error})")
+        progress.note(f"no download of {tool.label} ({error})")
         return False
     return True
 
@@ -44,7 +44,7 @@ def _fetch(tool: Tool, release: Release, target: Path) -> None:
         for binary, member in release.members.items():
             content = archive.extractfile(_filled(member, tool))
             if content is None:
-                raise LabError(f"the release of {tool.folder} must hold {member!r} as a file; report this")
+                raise LabError(f"the release of {tool.label} must hold {member!r} as a file; report this")
             _place(content.read(), target / binary)
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,8 @@ def build(tool: Tool, target: Path, *, progress: Progress) -> None:
     go = _require_go()
     with tempfile.TemporaryDirectory(prefix=".build-", dir=target) as scratch:
         workshop = _Workshop(go=go, module=Path(scratch) / "module", output=Path(scratch) / "bin", tool=tool)
-        with progress.step(f"built {tool.folder}"):
-            _with_news(workshop.make, progress=progress, text=f"building {tool.folder} from Go modules")
+        with progress.step(f"built {tool.label}"):
+            _with_news(workshop.make, progress=progress, text=f"building {tool.label} from Go modules")
         for binary, package in zip(tool.binaries, tool.module.packages, strict=True):
             (workshop.output / built_name(package)).rename(target / binary)
 
@@ -64,7 +65,7 @@ class _Workshop:
             [self.go, *arguments], cwd=self.module, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            raise LabError(f"`go {' '.join(arguments[:3])} …` for {self.tool.folder} failed:\n{done.stderr[-3000:]}")
+            raise LabError(f"`go {' '.join(arguments[:3])} …` for {self.tool.label} failed:\n{done.stderr[-3000:]}")
         return done.stdout
 
 
@@ -87,8 +88,9 @@ def _with_news(work: Callable[[], None], *, progress: Progress, text: str) -> No
 
     def tell() -> None:
         progress.note(f"{text} …")
+        began = time.monotonic()
         while not done.wait(_NEWS_SECONDS):
-            progress.note(f"{text} …")
+            progress.note(f"{text} … {time.monotonic() - began:.0f} s")
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()

@@ -1,7 +1,6 @@
 """A running lab, as tests and the command line see it."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from e2e.lab import audit, debian, fake_nodes, host, netns, node, processes, provision, start, stop, tools, waiting
+from e2e.lab.cluster import Cluster, binary
 from e2e.lab.errors import LabError
 from e2e.lab.fake_nodes import FakeNodes
 from e2e.lab.kube import Api
@@ -17,6 +17,8 @@ from e2e.lab.layout import Layout
 from e2e.lab.locks import exclusive
 from e2e.lab.progress import Progress, silent
 from e2e.lab.start import Extent, Request
+
+__all__ = ["DEFAULT_NAME", "Lab", "binary", "is_up", "remove"]
 
 DEFAULT_NAME = "lab"
 
@@ -69,9 +71,14 @@ class Lab:
         return self.layout.kubeconfig
 
     @property
+    def cluster(self) -> Cluster:
+        """The lab as any other cluster."""
+        return Cluster(self.kubeconfig)
+
+    @property
     def environment(self) -> dict[str, str]:
         """The environment for programs that talk to the lab's API server."""
-        return {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        return self.cluster.environment
 
     @property
     def api(self) -> Api:
@@ -88,17 +95,7 @@ class Lab:
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """Return what kubectl prints for *arguments*; LabError with its complaint when it fails and *check* is set."""
-        done = subprocess.run(
-            [binary("kubectl"), *arguments],
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode != 0:
-            raise LabError(f"`kubectl {' '.join(arguments)}` ended with code {done.returncode}: {done.stderr.strip()}")
-        return done.stdout
+        return self.cluster.kubectl(*arguments, stdin=stdin, check=check)
 
     def run_in(self, argv: Sequence[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run *argv* where pod and service addresses answer, and return it with its output as text."""
@@ -147,14 +144,6 @@ def remove(layout: Layout, *, progress: Progress) -> None:
             progress.note(f"lab {layout.name!r} is not there")
             return
         stop.take_down(layout, progress=progress)
-
-
-def binary(name: str) -> Path:
-    """Return the path of one of the lab's programs, which must have been provisioned."""
-    for tool in tools.TOOLS:
-        if name in tool.binaries and (found := provision.locate(tool)) is not None:
-            return found[name]
-    raise LabError(f"{name!r} must be provisioned; run `python -m e2e.lab provision`")
 
 
 def _require_extent(layout: Layout, wanted: Extent) -> None:

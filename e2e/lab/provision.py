@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from e2e.lab import download, gobuild
@@ -21,7 +22,7 @@ from e2e.lab.tools import Tool
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.\d+")
 
 
-def cache() -> Path:
+def cache_directory() -> Path:
     """Return the directory that keeps programs between labs, by version."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "modelfleet" / "bin"
@@ -40,13 +41,13 @@ def locate(tool: Tool) -> dict[str, Path] | None:
     return (
         _on_path(tool)
         or _in_directory(tool, os.environ.get("LAB_BIN_DIR"))
-        or _in_directory(tool, cache() / tool.folder)
+        or _in_directory(tool, cache_directory() / tool.folder)
     )
 
 
 def _obtain(tool: Tool, progress: Progress) -> dict[str, Path]:
     """Make the tool's folder in the cache; two labs that start together do it once."""
-    target = cache() / tool.folder
+    target = cache_directory() / tool.folder
     target.mkdir(parents=True, exist_ok=True)
     with exclusive(f"provision/{tool.folder}", progress=progress):
         if (there := _in_directory(tool, target)) is not None:
@@ -63,7 +64,7 @@ def _on_path(tool: Tool) -> dict[str, Path] | None:
     found = {binary: path for binary in tool.binaries if (path := shutil.which(binary))}
     if len(found) < len(tool.binaries):
         return None
-    if any(not is_new_enough(_version_text(path, tool), tool.minimum) for path in found.values()):
+    if any(not is_new_enough(_version_text(path, tool.version_command), tool.minimum) for path in found.values()):
         return None
     return {binary: Path(path) for binary, path in found.items()}
 
@@ -81,9 +82,11 @@ def is_new_enough(text: str, minimum: tuple[int, int]) -> bool:
     return match is not None and (int(match[1]), int(match[2])) >= minimum
 
 
-def _version_text(path: str, tool: Tool) -> str:
+@cache
+def _version_text(path: str, arguments: tuple[str, ...]) -> str:
+    """Return what the program says about itself; asked once, since some take a tenth of a second to answer."""
     try:
-        done = subprocess.run([path, *tool.version_command], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout

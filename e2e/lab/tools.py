@@ -57,6 +57,11 @@ class Tool:
     """Tools of one family share a folder in the cache."""
 
     @property
+    def label(self) -> str:
+        """Name and version, for people."""
+        return f"{self.name} v{self.version}"
+
+    @property
     def folder(self) -> str:
         """Name of the tool's folder in the cache."""
         return f"{self.family or self.name}-v{self.version}"

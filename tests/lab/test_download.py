@@ -97,7 +97,7 @@ def test_a_network_that_says_no_is_not_an_error(address: str, target: Path) -> N
     lines: list[str] = []
 
     assert not download.fetch(plain(address), target, progress=Progress(write=lines.append))
-    assert "no download of gadget-v1.2.3" in lines[0]
+    assert "no download of gadget v1.2.3" in lines[0]
 
 
 def test_a_tool_without_checksums_is_never_downloaded(target: Path) -> None:

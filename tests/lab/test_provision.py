@@ -91,7 +91,7 @@ def test_a_missing_tool_is_built_from_its_module(tmp_path: Path) -> None:
 
     assert found["gadgetctl"] == tmp_path / "cache/modelfleet/bin/gadget-v2.5.1/gadgetctl"
     assert found["gadgetctl"].read_text() == "gadgetctl\n"
-    assert any("building gadget-v2.5.1" in line for line in lines)
+    assert any("building gadget v2.5.1" in line for line in lines)
 
 
 def test_a_build_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None:
