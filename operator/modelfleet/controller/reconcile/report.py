@@ -1,13 +1,14 @@
 """Status: one write per reconcile, only when it says something new, and an Event for each turn of a condition."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from modelfleet.controller.cluster.events import Recorder
 from modelfleet.controller.cluster.resources import Json, Resource
 from modelfleet.controller.reconcile.writer import Writer
 
-TOLD = ("Ready", "Accepted", "NamesAccepted", "AbleToScale", "ResolvedRefs")
+SUMMARY = "Ready"
+TOLD = (SUMMARY, "Accepted", "NamesAccepted", "AbleToScale", "ResolvedRefs")
 """Conditions whose turns are Events; the others follow from them."""
 UNREMARKABLE = frozenset({"Loading", "RollingOut", "Pending"})
 """Reasons that are not worth a warning although the condition is False: it will pass."""
@@ -51,13 +52,18 @@ def merge_patch(before: Json, after: Json) -> Json:
     return patch
 
 
-def turns(before: Any, after: Any) -> Iterator[Condition]:
-    """Return the conditions that changed their status or reason, each message once."""
+def turns(before: Iterable[Condition], after: Iterable[Condition]) -> Iterator[Condition]:
+    """
+    Return the conditions that changed their status or reason, each message once.
+
+    A condition that is fine from the start is no news, except for the summary.
+    """
     known = {condition["type"]: (condition["status"], condition["reason"]) for condition in before}
     told = set()
     for condition in after:
-        is_turn = known.get(condition["type"]) != (condition["status"], condition["reason"])
-        is_told = (condition["reason"], condition["message"]) in told
-        if condition["type"] in TOLD and is_turn and not is_told:
-            told.add((condition["reason"], condition["message"]))
+        kind, said = condition["type"], (condition["reason"], condition["message"])
+        is_turn = known.get(kind) != (condition["status"], condition["reason"])
+        is_news = kind in known or kind == SUMMARY or condition["status"] != "True"
+        if kind in TOLD and is_turn and is_news and said not in told:
+            told.add(said)
             yield condition
