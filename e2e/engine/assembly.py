@@ -43,7 +43,7 @@ def _engine(config: EngineConfig, settings: Settings, memory: Memory, store: Sto
     pace = step_time(
         config.model,
         gpu=accelerator(settings.gpu_memory_gib),
-        weight_bytes=config.model.weight_bytes(name=config.model_name, quantization=config.option("quantization")),
+        weight_bytes=config.weight_bytes,
         kv_bytes_per_token=memory.kv_bytes_per_token,
         tensor_parallel=config.tensor_parallel,
         scale=settings.step_scale,

@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.raw([f"The stand-in engine plays vLLM from {OLDEST} on, not {release}."])
         return USAGE
     flags = parse(given, release=release)
-    if flags.subparser != "serve":
-        log.raw(["The stand-in engine plays `vllm serve` only."])
+    if flags.subparser != "serve" or flags.config is not None:
+        log.raw(["The stand-in engine plays `vllm serve` only, and reads no `--config` file."])
         return USAGE
     settings = from_environment(os.environ)
     try:

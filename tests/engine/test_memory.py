@@ -21,6 +21,13 @@ def test_the_sampler_took_much_more_before_0_20() -> None:
     assert memory.pool_bytes / GIB == pytest.approx(51.38, rel=0.01)
 
 
+def test_a_path_has_the_architecture_that_the_environment_names() -> None:
+    config = config_of(["-tp", "4"], model="/models/model", VLLM_STANDIN_MODEL="Llama-3.1-70B-FP8")
+
+    assert config.model.layers == 80
+    assert config.weight_bytes == 70.6e9
+
+
 def test_a_quantized_cache_holds_twice_as_much() -> None:
     assert _tokens(config_of(["--kv-cache-dtype", "fp8"])) == pytest.approx(2 * _tokens(config_of([])), rel=0.001)
 

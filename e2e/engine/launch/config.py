@@ -26,13 +26,19 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """One server as configured. *flags* is the parsed command line, for what is only looked at in one place."""
+    """
+    One server as configured.
+
+    *flags* is the parsed command line, for what is only looked at in one place. *known_as* is the name that tells the
+    architecture: the model's, unless a path says nothing and the environment does.
+    """
 
     release: Release
     flags: Namespace
     model_name: str
     served_names: tuple[str, ...]
     model: Model
+    known_as: str
     tensor_parallel: int
     pipeline_parallel: int
     data_parallel: int
@@ -54,6 +60,11 @@ class EngineConfig:
         return int(self.option("data_parallel_size_local", self.data_parallel))
 
     @property
+    def weight_bytes(self) -> float:
+        """All weights as they are loaded, over all GPUs."""
+        return self.model.weight_bytes(name=self.known_as, quantization=self.option("quantization"))
+
+    @property
     def gpus(self) -> int:
         """The GPUs it needs, over all its nodes."""
         return self.tensor_parallel * self.pipeline_parallel * self.local_ranks
@@ -67,7 +78,8 @@ class EngineConfig:
 def resolve(flags: Namespace, *, release: Release, settings: Settings) -> EngineConfig:
     """Return the configuration of *flags*; raise LaunchError when the model cannot be named."""
     name = _model_name(flags)
-    model = find(name)
+    known_as = settings.model or name
+    model = find(known_as)
     data_parallel = _option(flags, "data_parallel_size", 1)
     max_model_len = _option(flags, "max_model_len", None)
     automatic = max_model_len in (None, -1)
@@ -77,6 +89,7 @@ def resolve(flags: Namespace, *, release: Release, settings: Settings) -> Engine
         model_name=name,
         served_names=tuple(_option(flags, "served_model_name", None) or [name]),
         model=model,
+        known_as=known_as,
         tensor_parallel=_option(flags, "tensor_parallel_size", 1),
         pipeline_parallel=_option(flags, "pipeline_parallel_size", 1),
         data_parallel=data_parallel,

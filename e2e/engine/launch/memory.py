@@ -91,8 +91,7 @@ def _require_one_request(config: EngineConfig, memory: Memory) -> None:
 
 
 def _weight_bytes(config: EngineConfig) -> float:
-    total = config.model.weight_bytes(name=config.model_name, quantization=config.option("quantization"))
-    share = total / (config.tensor_parallel * config.pipeline_parallel)
+    share = config.weight_bytes / (config.tensor_parallel * config.pipeline_parallel)
     if not config.option("enable_expert_parallel", default=False):
         return share
     return share * (1 - _EXPERT_SHARE + _EXPERT_SHARE / config.data_parallel)

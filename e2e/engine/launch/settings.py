@@ -16,6 +16,7 @@ class Settings:
     gpus: int | None = None
     gpu_memory_gib: float = 79.18
     gated: bool = False
+    model: str | None = None
     faults: bool = False
     local_models: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +63,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         gpus=int(gpus) if gpus else None,
         gpu_memory_gib=number("GPU_MEMORY_GIB", 79.18),
         gated=switch("GATED"),
+        model=environment.get("VLLM_STANDIN_MODEL") or None,
         faults=switch("FAULTS"),
         local_models=switch("LOCAL_MODELS"),
         environment=dict(environment),

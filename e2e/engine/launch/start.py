@@ -65,8 +65,7 @@ def _plan(config: EngineConfig, settings: Settings) -> tuple[ColdStart, Warmth]:
         graphs=surroundings.is_there(surroundings.graphs_marker(config, settings)),
         eager=bool(config.option("enforce_eager")),
     )
-    total = config.model.weight_bytes(name=config.model_name, quantization=config.option("quantization"))
-    return cold_start(total, warmth=warmth, settings=settings), warmth
+    return cold_start(config.weight_bytes, warmth=warmth, settings=settings), warmth
 
 
 def _check_configuration(config: EngineConfig, settings: Settings) -> None:
