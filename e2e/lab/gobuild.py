@@ -19,13 +19,16 @@ from e2e.lab.tools import Tool, built_name
 _MINIMUM_GO = (1, 26)
 """What Kubernetes 1.36 asks for in its go.mod."""
 _NEWS_SECONDS = 30
+_SCRATCH = ".build-"
 _USUAL_GO = Path("/usr/local/go/bin/go")
 
 
 def build(tool: Tool, target: Path, *, progress: Progress) -> None:
     """Build the binaries of *tool* and move them into *target*, each at once or not at all."""
     go = _require_go()
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=target) as scratch:
+    for abandoned in target.glob(f"{_SCRATCH}*"):  # of a build that was killed; the caller lets one build at a time in
+        shutil.rmtree(abandoned)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=target) as scratch:
         workshop = _Workshop(go=go, module=Path(scratch) / "module", output=Path(scratch) / "bin", tool=tool)
         with progress.step(f"built {tool.label}"):
             _with_news(workshop.make, progress=progress, text=f"building {tool.label} from Go modules")

@@ -103,6 +103,16 @@ def test_a_build_that_fails_leaves_nothing_half_made(tmp_path: Path) -> None:
     assert list((tmp_path / "cache/modelfleet/bin/gadget-v2.5.1").iterdir()) == []
 
 
+def test_a_build_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    folder = tmp_path / "cache/modelfleet/bin/gadget-v2.5.1"
+    (folder / ".build-killed" / "module").mkdir(parents=True)
+    script(tmp_path / "path" / "go", FAKE_GO)
+
+    provision.ensure([TOOL], progress=Progress(write=lambda _: None))
+
+    assert sorted(path.name for path in folder.iterdir()) == ["gadget", "gadgetctl"]
+
+
 def test_an_old_go_is_named_with_what_is_needed(tmp_path: Path) -> None:
     script(tmp_path / "path" / "go", "echo go version go1.21.3 linux/amd64")
 
