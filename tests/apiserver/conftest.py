@@ -12,7 +12,7 @@ from e2e.lab.progress import Progress
 from tests.apiserver import connection
 from tests.apiserver.client import Client
 from tests.apiserver.connection import Connection
-from tests.apiserver.control_plane import control_plane
+from tests.apiserver.control_plane import ControlPlane, control_plane
 from tests.apiserver.kubectl import Kubectl
 
 from modelfleet.api.kinds import KINDS
@@ -30,16 +30,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a kubeconfig for an API server that lives as long as the tests, unless the user names one."""
-    if given := os.environ.get(KUBECONFIG):
-        yield Path(given)
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane | None]:
+    """Yield an API server that lives as long as the tests, or None where the user names one."""
+    if os.environ.get(KUBECONFIG):
+        yield None
         return
-    directory = tmp_path_factory.mktemp("control-plane")
-    with control_plane(_binaries(), directory) as server:
-        path = directory / "kubeconfig"
-        path.write_text(yaml.safe_dump(connection.kubeconfig(server)))
-        yield path
+    with control_plane(_binaries(), tmp_path_factory.mktemp("control-plane")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(plane: ControlPlane | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an administrator's kubeconfig for the API server."""
+    if plane is None:
+        return Path(os.environ[KUBECONFIG])
+    path = tmp_path_factory.mktemp("kubeconfig") / "admin"
+    path.write_text(yaml.safe_dump(connection.kubeconfig(plane.connection)))
+    return path
 
 
 def _binaries() -> Mapping[str, Path]:

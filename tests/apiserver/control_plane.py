@@ -1,11 +1,12 @@
 """A kube-apiserver with its etcd on loopback: enough for validation, defaults, subresources and server-side apply."""
 
+import json
 import secrets
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,19 @@ STOP_SECONDS = 10
 LOOPBACK = "127.0.0.1"
 WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 """Makes the kernel end a process when the one that started it ends."""
+OPERATORS = "modelfleet-operators"
+"""The group of the users that operators under test are; it has no rights until somebody grants them."""
+USERS = ("operator-a", "operator-b")
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "None", "verbs": ["get", "list", "watch"]},
+        {"level": "Metadata", "userGroups": [OPERATORS]},
+    ],
+}
+"""What the operators write; the tests' own requests are many, and nobody counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +43,69 @@ class Ports:
     api: int
 
 
+@dataclass(slots=True)
+class ControlPlane:
+    """A running API server, which tests may kill and start again on the same port and the same data."""
+
+    connection: Connection
+    """connection is an administrator's."""
+    operators: Mapping[str, Connection]
+    """operators are connections of the users in the group `OPERATORS`, by name."""
+    audit_log: Path
+    """audit_log has a line for each write of an operator."""
+    command: Sequence[str]
+    log: Path
+    _running: ExitStack = field(default_factory=ExitStack)
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start the API server, and return when it is ready."""
+        self._process = self._running.enter_context(_process(self.command, self.log))
+        _wait_until_ready(self.connection, self._process, self.log)
+
+    def kill(self) -> None:
+        """End the API server without a farewell."""
+        if self._process is not None:
+            self._process.kill()
+        self.stop()
+
+    def stop(self) -> None:
+        """End the API server."""
+        self._running.close()
+
+
 @contextmanager
-def control_plane(binaries: Mapping[str, Path], directory: Path) -> Iterator[Connection]:
+def control_plane(binaries: Mapping[str, Path], directory: Path) -> Iterator[ControlPlane]:
     """
-    Run etcd and kube-apiserver in *directory*, and yield the connection of an administrator.
+    Run etcd and kube-apiserver in *directory*.
 
     Both end with the block, and with the test run when that is killed.
     """
-    token = secrets.token_hex(16)
-    (directory / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
-    _write_key(directory / "service-account.key")
+    tokens = {name: secrets.token_hex(16) for name in ("admin", *USERS)}
+    _write_files(directory, tokens)
     ports = Ports(*_free_ports(3))
-    connection = Connection(server=f"https://{LOOPBACK}:{ports.api}", token=token)
-    with ExitStack() as running:
-        running.enter_context(_process(_etcd(binaries["etcd"], directory, ports), directory / "etcd.log"))
-        api_log = directory / "kube-apiserver.log"
-        api = running.enter_context(_process(_api_server(binaries["kube-apiserver"], directory, ports), api_log))
-        _wait_until_ready(connection, api, api_log)
-        yield connection
+    connections = {name: Connection(f"https://{LOOPBACK}:{ports.api}", token) for name, token in tokens.items()}
+    plane = ControlPlane(
+        connection=connections["admin"],
+        operators={name: connections[name] for name in USERS},
+        audit_log=directory / "audit.log",
+        command=_api_server(binaries["kube-apiserver"], directory, ports),
+        log=directory / "kube-apiserver.log",
+    )
+    with _process(_etcd(binaries["etcd"], directory, ports), directory / "etcd.log"):
+        try:
+            plane.start()
+            yield plane
+        finally:
+            plane.stop()
+
+
+def _write_files(directory: Path, tokens: Mapping[str, str]) -> None:
+    groups = {"admin": "system:masters"}
+    lines = (f"{token},{name},{name},{groups.get(name, OPERATORS)}\n" for name, token in tokens.items())
+    (directory / "tokens.csv").write_text("".join(lines))
+    (directory / "audit-policy.json").write_text(json.dumps(AUDIT_POLICY))
+    _write_key(directory / "service-account.key")
 
 
 def _etcd(binary: Path, directory: Path, ports: Ports) -> list[str]:
@@ -79,6 +138,9 @@ def _api_server(binary: Path, directory: Path, ports: Ports) -> list[str]:
         f"--service-account-signing-key-file={key}",
         "--disable-admission-plugins=ServiceAccount",  # without a controller manager nobody makes the accounts
         "--allow-privileged=true",
+        f"--audit-policy-file={directory / 'audit-policy.json'}",
+        f"--audit-log-path={directory / 'audit.log'}",
+        "--audit-log-maxsize=100000",  # MB: whoever counts must find every line in one file
     ]
 
 
@@ -105,7 +167,7 @@ def _free_ports(count: int) -> list[int]:
 
 @contextmanager
 def _process(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 (no shell, no outside input)
             [*WITH_PARENT, *command],
             stdout=output,

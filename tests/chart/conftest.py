@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from e2e.lab import provision, tools
 from e2e.lab.progress import Progress
-from tests.apiserver.conftest import kubeconfig
+from tests.apiserver.conftest import kubeconfig, plane
 from tests.apiserver.kubectl import Kubectl
 from tests.chart.rendering import Helm, Object
 
-__all__ = ["kubeconfig"]
+__all__ = ["kubeconfig", "plane"]
 
 
 @pytest.fixture(scope="session")
