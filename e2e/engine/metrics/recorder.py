@@ -8,6 +8,23 @@ from e2e.engine.core.scheduler import Advance, Counts, Scheduler
 from e2e.engine.core.sequence import Finish, Sequence
 from e2e.engine.metrics.values import Distribution, Number, Store
 
+_OF_A_REQUEST = (
+    "request_prompt_tokens",
+    "request_generation_tokens",
+    "request_max_num_generation_tokens",
+    "request_params_n",
+    "request_params_max_tokens",
+    "request_time_per_output_token_seconds",
+    "e2e_request_latency_seconds",
+    "request_queue_time_seconds",
+    "request_inference_time_seconds",
+    "request_prefill_time_seconds",
+    "request_decode_time_seconds",
+    "request_num_preemptions",
+    "request_prefill_kv_computed_tokens",
+)
+"""Histograms that a request enters when it finishes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -61,24 +78,7 @@ class Recorder:
         self._iteration = distribution("iteration_tokens_total")
         self._first_token = distribution("time_to_first_token_seconds")
         self._gaps = (distribution("inter_token_latency_seconds"), distribution("time_per_output_token_seconds"))
-        self._finished = {
-            name: distribution(name)
-            for name in (
-                "request_prompt_tokens",
-                "request_generation_tokens",
-                "request_max_num_generation_tokens",
-                "request_params_n",
-                "request_params_max_tokens",
-                "request_time_per_output_token_seconds",
-                "e2e_request_latency_seconds",
-                "request_queue_time_seconds",
-                "request_inference_time_seconds",
-                "request_prefill_time_seconds",
-                "request_decode_time_seconds",
-                "request_num_preemptions",
-                "request_prefill_kv_computed_tokens",
-            )
-        }
+        self._finished = {name: distribution(name) for name in _OF_A_REQUEST}
 
     def step(self, advances: Iterable[Advance], counts: Counts) -> None:
         """Record one finished step and take *counts*."""
