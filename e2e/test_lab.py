@@ -151,6 +151,41 @@ def test_a_pod_reaches_the_api_server_with_its_own_account(lab: Lab, served: str
     assert lab.kubectl("exec", served, "--", "python3", "-c", program).strip() == "200"
 
 
+@pytest.mark.usefixtures("served")
+def test_a_claim_gets_a_volume_that_the_pods_group_can_write_and_the_next_pod_reads(lab: Lab) -> None:
+    lab.kubectl("apply", "-f", "-", stdin=CLAIM)
+    for name, command in (("writer", "echo kept >/data/file"), ("reader", "cat /data/file")):
+        lab.kubectl("apply", "-f", "-", stdin=CLAIM_USER.format(name=name, command=command))
+        lab.kubectl("wait", f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=30s")
+
+    assert lab.kubectl("logs", "reader").strip() == "kept"
+
+
+CLAIM = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: weights}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 200Gi}}
+"""
+
+CLAIM_USER = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}}}
+spec:
+  restartPolicy: Never
+  securityContext: {{runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000}}
+  volumes: [{{name: data, persistentVolumeClaim: {{claimName: weights}}}}]
+  containers:
+  - name: shell
+    image: vllm/vllm-openai:v0.33.0
+    command: [sh, -c, "{command}"]
+    volumeMounts: [{{name: data, mountPath: /data}}]
+"""
+
+
 def test_the_operators_image_runs_as_nobody_in_particular(lab: Lab) -> None:
     lab.load_image(operator_image.archive(progress=Progress()))
     program = "import os, kopf, modelfleet; print(os.getuid(), modelfleet.__version__)"

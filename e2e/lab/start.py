@@ -9,10 +9,23 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 from e2e.images import pause
-from e2e.lab import cgroups, control_plane, credentials, host, netns, network, node, processes, services, waiting
+from e2e.lab import (
+    cgroups,
+    control_plane,
+    credentials,
+    host,
+    netns,
+    network,
+    node,
+    processes,
+    services,
+    volumes,
+    waiting,
+)
 from e2e.lab.errors import LabError
 from e2e.lab.fake_nodes import is_ready
 from e2e.lab.kube import Api
@@ -100,13 +113,16 @@ class _Starter:
             self._start(node.kubelet(self.layout, self.binaries["kubelet"], shape=self.request.shape))
             self._start(services.kube_proxy(self.layout, self.binaries["kube-proxy"]))
             self._start(services.coredns(self.layout, self.binaries["coredns"]))
-            for path, body in (*self.request.shape.policy(), *services.dns_objects()):
+            for path, body in self._objects():
                 api.create(path, body)
             self._wait(lambda: self._is_shaped(api), what="registration of the node", seconds=_NODE_SECONDS)
             self._wait(lambda: _is_ready(api), what="readiness of the node", seconds=_NODE_SECONDS)
         with self.progress.step("services and DNS ready"), netns.entered(self.layout):
             for url in services.HEALTH_URLS:
                 self._wait(partial(_answers, url), what=f"an answer of {url}", seconds=_NODE_SECONDS)
+
+    def _objects(self) -> list[tuple[str, dict[str, Any]]]:
+        return [*self.request.shape.policy(), *services.dns_objects(), *volumes.objects(self.layout)]
 
     def _is_shaped(self, api: Api) -> bool:
         """Whether the node claims its size; writes the GPUs until the policy, once it holds, adds the rest."""
