@@ -28,21 +28,28 @@ MOST_ADAPTERS_AT_ONCE = 8
 """Adapters in one batch; the engine reserves accelerator memory for each, and swaps the others in."""
 
 METHODS = {"DraftModel": "draft_model", "Eagle": "eagle", "Eagle3": "eagle3", "Mtp": "mtp", "Ngram": "ngram"}
+POLICY = "the CachePolicy"
 OFFLOADING = {"Native": "native", "LMCache": "lmcache"}
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One flag with its values; *field* asked for it, or is empty for what the operator adds."""
+    """One flag with its values; *field* asked for it, *of* another object if named; both are empty for our own."""
 
     flag: str
     values: tuple[str, ...] = ()
     field: str = ""
+    of: str = ""
 
     @property
     def name(self) -> str:
         """Return the flag as catalogues list it: without the `no-` of a negative boolean."""
         return self.flag.replace("--no-", "--", 1)
+
+    @property
+    def place(self) -> str:
+        """Return what asked for it as messages name it."""
+        return f"`{self.field}` of {self.of}" if self.of else f"`{self.field}`"
 
 
 def model_source(fleet: ModelDeployment) -> Source:
@@ -61,6 +68,17 @@ def adapter_sources(adapters: Sequence[Adapter]) -> tuple[Source, ...]:
         locate(adapter.source, volume=f"adapter-{i}", mount_path=f"{ADAPTERS_PATH}/{i}")
         for i, adapter in enumerate(adapters)
     )
+
+
+def adapters_at_once(adapters: Sequence[Adapter]) -> int:
+    """Return how many adapters one batch may use."""
+    return min(len(adapters), MOST_ADAPTERS_AT_ONCE)
+
+
+def reserved_rank(adapters: Sequence[Adapter]) -> int:
+    """Return the rank the engine reserves memory for, of every adapter; 0 without adapters."""
+    largest = max((adapter.rank for adapter in adapters), default=0)
+    return next(rank for rank in (0, *LORA_RANKS) if rank >= largest)
 
 
 def declared(fleet: ModelDeployment, cache: EngineCache | None, *, tensor_parallel_size: int) -> tuple[Argument, ...]:
@@ -140,7 +158,8 @@ def _features(engine: Engine) -> Iterator[Argument]:
     if engine.reasoning_parser:
         yield Argument("--reasoning-parser", (engine.reasoning_parser,), "engine.reasoningParser")
     if engine.chat_template:
-        yield Argument("--chat-template", (engine.chat_template,), "engine.chatTemplate")
+        # The kubelet expands `$(NAME)` in arguments and makes one `$` of two, and templates are full of formulas.
+        yield Argument("--chat-template", (engine.chat_template.replace("$", "$$"),), "engine.chatTemplate")
     yield Argument("--enable-force-include-usage")
     yield Argument("--enable-prompt-tokens-details")
 
@@ -161,10 +180,9 @@ def _adapters(fleet: ModelDeployment) -> Iterator[Argument]:
     modules = tuple(
         f"{adapter.name}={source.argument}" for adapter, source in zip(adapters, adapter_sources(adapters), strict=True)
     )
-    rank = next(rank for rank in LORA_RANKS if rank >= max(adapter.rank for adapter in adapters))
     yield Argument("--enable-lora", (), "model.adapters")
-    yield Argument("--max-lora-rank", (str(rank),), "model.adapters")
-    yield Argument("--max-loras", (str(min(len(adapters), MOST_ADAPTERS_AT_ONCE)),), "model.adapters")
+    yield Argument("--max-lora-rank", (str(reserved_rank(adapters)),), "model.adapters")
+    yield Argument("--max-loras", (str(adapters_at_once(adapters)),), "model.adapters")
     yield Argument("--max-cpu-loras", (str(len(adapters)),), "model.adapters")
     yield Argument("--lora-modules", modules, "model.adapters")
 
@@ -173,11 +191,10 @@ def _caching(cache: EngineCache | None) -> Iterator[Argument]:
     if cache is None:
         return
     if cache.prefix_caching is not None:
-        yield _switch("enable-prefix-caching", on=cache.prefix_caching, field="engine.prefixCaching of the CachePolicy")
+        yield _switch("enable-prefix-caching", on=cache.prefix_caching, field="engine.prefixCaching", of=POLICY)
     if offload := cache.kv_offload:
-        field = "engine.kvOffload of the CachePolicy"
-        yield Argument("--kv-offloading-size", (str(offload.cpu_gib),), field)
-        yield Argument("--kv-offloading-backend", (OFFLOADING[offload.backend],), field)
+        yield Argument("--kv-offloading-size", (str(offload.cpu_gib),), "engine.kvOffload", POLICY)
+        yield Argument("--kv-offloading-backend", (OFFLOADING[offload.backend],), "engine.kvOffload", POLICY)
 
 
 def _loading(fleet: ModelDeployment) -> Iterator[Argument]:
@@ -185,5 +202,5 @@ def _loading(fleet: ModelDeployment) -> Iterator[Argument]:
         yield Argument("--load-format", ("runai_streamer",), "model.source")
 
 
-def _switch(flag: str, *, on: bool, field: str) -> Argument:
-    return Argument(f"--{flag}" if on else f"--no-{flag}", (), field)
+def _switch(flag: str, *, on: bool, field: str, of: str = "") -> Argument:
+    return Argument(f"--{flag}" if on else f"--no-{flag}", (), field, of)

@@ -22,8 +22,15 @@ from modelfleet.api.conditions import ConditionType, Finding, Reason
 from modelfleet.api.platform import Platform
 from modelfleet.api.v1alpha1.cache_policy import EngineCache
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
-from modelfleet.workload.arguments import Argument, command_line, declared
+from modelfleet.workload.arguments import Argument, adapters_at_once, command_line, declared, reserved_rank
 from modelfleet.workload.sizing import Sized, size
+
+SIZING_FIELDS = (
+    "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "expert_parallel", "gpu_memory_percent",
+    "max_model_len", "max_num_seqs", "max_num_batched_tokens", "chunked_prefill", "dtype", "quantization",
+    "kv_cache_dtype", "enforce_eager", "speculative",
+)  # fmt: skip
+"""Fields of `engine` that the fit check looks at, and the size itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +117,17 @@ def plan(
 
 
 def sizing_inputs(fleet: ModelDeployment) -> str:
-    """Return a digest of what the user declared that decides which tensor-parallel size fits."""
+    """
+    Return a digest of what the user declared that decides which tensor-parallel size fits.
+
+    The engine's version is not in it: an upgrade keeps its accelerators. Defaults are left out, so that a field that a
+    later version looks at changes no digest.
+    """
     engine, model = fleet.spec.engine, fleet.spec.model
     inputs = {
-        "model": model.model_dump(by_alias=True, include={"source", "revision", "architecture", "adapters"}),
-        "engine": engine.model_dump(by_alias=True, exclude={"chat_template", "env", "extra_args", "image", "version"}),
+        "model": model.model_dump(by_alias=True, include={"source", "architecture"}, exclude_defaults=True),
+        "adapters": [adapters_at_once(model.adapters), reserved_rank(model.adapters)],
+        "engine": engine.model_dump(by_alias=True, include=set(SIZING_FIELDS), exclude_defaults=True),
         "accelerator": fleet.spec.hardware.accelerator,
     }
     return digest(inputs)
@@ -127,15 +140,15 @@ def digest(value: Any) -> str:
 
 
 def _lacking(wanted: Sequence[Argument], flags: EngineFlags) -> Iterator[str]:
-    """Say which fields ask for flags that the image's version does not have."""
-    for argument in wanted:
-        if argument.field and not flags.has(argument.name):
-            first = flags.first_version(argument.name)
-            since = f"exists from vLLM {first} on" if first and first > flags.version else "no longer exists"
-            yield (
-                f"`{argument.field}` must be absent: it needs `{argument.name}`, which {since}, "
-                f"and the image is vLLM {flags.version}."
-            )
+    """Say of each field that asks for a flag that the image's version does not have, with the first such flag."""
+    lacking = [argument for argument in wanted if argument.field and not flags.has(argument.name)]
+    for argument in {argument.place: argument for argument in reversed(lacking)}.values():
+        first = flags.first_version(argument.name)
+        since = f"exists from vLLM {first} on" if first and first > flags.version else "no longer exists"
+        yield (
+            f"{argument.place} must be absent: it needs `{argument.name}`, which {since}, "
+            f"and the image is vLLM {flags.version}."
+        )
 
 
 def _refused(reason: Reason, message: str) -> Refusal:

@@ -1,5 +1,6 @@
 """Over how many accelerators each layer of a fleet's model is split, and whether it fits there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelfleet.api.catalogue import Accelerator, Catalogue, EngineVersion
@@ -7,7 +8,8 @@ from modelfleet.api.conditions import ConditionType, Finding, Reason
 from modelfleet.api.v1alpha1.architecture import Architecture
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.api.v1alpha1.model_deployment.model import scheme_of
-from modelfleet.workload.fit import FitInput, FitRow, choose, fit_row, fit_table, startup_budget_seconds
+from modelfleet.workload.arguments import adapters_at_once, reserved_rank
+from modelfleet.workload.fit import FitInput, FitReason, FitRow, choose, fit_row, fit_table, startup_budget_seconds
 
 MIB = 1024 * 1024
 UNKNOWN_WEIGHTS_MIB = 160 * 1024
@@ -38,19 +40,29 @@ def size(
     kept: int | None = None,
 ) -> Sized:
     """
-    Return the size: the spec's, else the one *kept*, else the smallest that fits.
+    Return the size: the spec's, else the one *kept* unless it certainly cannot start, else the smallest that fits.
 
-    When none fits, it is the largest that was looked at, whose finding says why, and what would fit.
+    When none fits, it is the one that comes closest, whose finding says why, and what would fit.
     """
     fit = fit_input(fleet, accelerator, version, catalogue)
-    asked = fleet.spec.engine.tensor_parallel_size or kept
-    if asked is not None:
-        row = fit_row(fit, asked)
-    else:
-        table = fit_table(fit)
-        row = choose(table) or table[-1]
+    asked = fleet.spec.engine.tensor_parallel_size
+    row = _row_in_use(fit, kept) if asked is None else fit_row(fit, asked)
     finding = Finding(ConditionType.FITS, row.fits, Reason(row.reason.value), row.message)
     return Sized(row.tensor_parallel_size, row, finding, _startup_seconds(fleet, row))
+
+
+def _row_in_use(fit: FitInput, kept: int | None) -> FitRow:
+    before = None if kept is None else fit_row(fit, kept)
+    if before is not None and before.fits != "False":
+        return before
+    table = fit_table(fit)
+    return choose(table) or before or _closest(table)
+
+
+def _closest(table: Sequence[FitRow]) -> FitRow:
+    """Return, of refused sizes, the largest that a node has accelerators for and that divides the model."""
+    possible = [row for row in table if row.reason not in (FitReason.TOO_MANY_GPUS, FitReason.DOES_NOT_DIVIDE)]
+    return (possible or table)[-1]
 
 
 def architecture_of(fleet: ModelDeployment, catalogue: Catalogue) -> Architecture | None:
@@ -80,12 +92,13 @@ def fit_input(
         max_model_len=engine.max_model_len,
         max_num_seqs=engine.max_num_seqs,
         max_num_batched_tokens=engine.max_num_batched_tokens,
+        chunked_prefill=engine.chunked_prefill,
         enforce_eager=engine.enforce_eager,
         speculative_method=speculative.method if speculative else None,
         speculative_tokens=speculative.tokens if speculative else 0,
         draft_architecture=catalogue.models.find(draft) if draft else None,
-        adapters=len(model.adapters),
-        adapter_rank=max((adapter.rank for adapter in model.adapters), default=0),
+        adapters=adapters_at_once(model.adapters),
+        adapter_rank=reserved_rank(model.adapters),
         alternatives=tuple(catalogue.accelerators),
     )
 

@@ -52,4 +52,4 @@ def _accepted(planned: Plan) -> Finding:
 def _kept(deployment: Mapping[str, Any] | None) -> KeptSize | None:
     annotations = ((deployment or {}).get("metadata") or {}).get("annotations") or {}
     size, inputs = annotations.get(TENSOR_PARALLEL_ANNOTATION, ""), annotations.get(TENSOR_PARALLEL_INPUTS_ANNOTATION)
-    return KeptSize(int(size), inputs) if size.isdecimal() and inputs else None
+    return KeptSize(int(size), inputs) if size.isdecimal() and int(size) and inputs else None
