@@ -14,8 +14,10 @@ Variable = dict[str, Any]
 
 
 def variables(plan: Plan) -> list[Variable]:
-    """Return the container's `env`: the operator's variables, then the user's, which have other names."""
-    return [*_own(plan), *_token(plan), *(_users(plan))]
+    """Return the container's `env`: the operator's variables, then the user's, which win where both have one."""
+    users = [*_users(plan)]
+    taken = {variable["name"] for variable in users}
+    return [*(own for own in (*_own(plan), *_token(plan)) if own["name"] not in taken), *users]
 
 
 def _own(plan: Plan) -> Iterator[Variable]:

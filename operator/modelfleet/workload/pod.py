@@ -13,6 +13,7 @@ from modelfleet.workload.volumes import mounts, volumes
 
 USER = 2000
 """Any user but root: the engine writes only to its volumes."""
+ROOT = 0
 
 POD_SECURITY = {
     "runAsNonRoot": True,
@@ -32,7 +33,7 @@ CONTAINER_SECURITY = {
 def pod_template(plan: Plan) -> dict[str, Any]:
     """Return the Deployment's pod template."""
     pod = plan.fleet.spec.pod
-    meta: dict[str, Any] = {"labels": pod.labels | child_labels(plan.fleet) | traffic_selector(plan.fleet)}
+    meta: dict[str, Any] = {"labels": child_labels(plan.fleet) | pod.labels | traffic_selector(plan.fleet)}
     if pod.annotations:
         meta["annotations"] = pod.annotations
     return {"metadata": meta, "spec": _present(_identity(plan) | _placement(plan) | _engine(plan))}
@@ -46,8 +47,14 @@ def _identity(plan: Plan) -> dict[str, Any]:
         "imagePullSecrets": [{"name": secret.name} for secret in pod.image_pull_secrets],
         # A Service called `vllm` would set VLLM_PORT to an address, and the engine would not start.
         "enableServiceLinks": False,
-        "securityContext": POD_SECURITY | (pod.security_context or {}),
+        "securityContext": _security(pod.security_context or {}),
     }
+
+
+def _security(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the restricted context with what the user asks for; who asks for root means it."""
+    root = {"runAsNonRoot": False} if asked.get("runAsUser") == ROOT else {}
+    return POD_SECURITY | root | asked
 
 
 def _placement(plan: Plan) -> dict[str, Any]:
