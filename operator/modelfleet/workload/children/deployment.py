@@ -16,7 +16,7 @@ from modelfleet.workload.pod import pod_template
 HISTORY = 3
 """Old ReplicaSets that are kept."""
 PROGRESS_MARGIN_SECONDS = 300
-"""Besides the start-up budget: scheduling, a new node, and pulling an image of 10 GB."""
+"""Besides drain and start-up: scheduling, a new node, and pulling an image of 10 GB."""
 
 
 def deployment(plan: Plan) -> dict[str, Any]:
@@ -41,13 +41,27 @@ def deployment(plan: Plan) -> dict[str, Any]:
             "selector": {"matchLabels": pod_selector(plan.fleet)},
             "strategy": rollout.strategy(plan.fleet),
             "revisionHistoryLimit": HISTORY,
-            "progressDeadlineSeconds": plan.sized.startup_seconds + PROGRESS_MARGIN_SECONDS,
+            "progressDeadlineSeconds": progress_deadline_seconds(plan),
             "template": template,
         },
     }
 
 
+def progress_deadline_seconds(plan: Plan) -> int:
+    """Return how long no pod may become ready: a successor waits for the accelerator of the pod that drains first."""
+    return rollout.grace_period_seconds(plan.fleet) + plan.sized.startup_seconds + PROGRESS_MARGIN_SECONDS
+
+
 def input_hash(plan: Plan) -> str:
-    """Return a digest of everything the user declared that may change the pods."""
-    spec = plan.fleet.spec.model_dump(by_alias=True, exclude={"replicas", "suspend"})
-    return digest({"spec": spec, "cache": plan.cache.model_dump(by_alias=True) if plan.cache else None})
+    """
+    Return a digest of everything the user declared that may change the pods.
+
+    Defaults are left out, so that a field that a later version adds changes no digest. The image is always in it: its
+    default moves with every version, and stored objects keep the one they were made with.
+    """
+    spec = plan.fleet.spec
+    declared = spec.model_dump(
+        by_alias=True, exclude_defaults=True, exclude={"replicas": True, "suspend": True, "engine": {"image"}}
+    )
+    cache = plan.cache.model_dump(by_alias=True, exclude_defaults=True) if plan.cache else None
+    return digest({"spec": declared, "image": spec.engine.image, "cache": cache})

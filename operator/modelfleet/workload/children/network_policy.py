@@ -56,14 +56,10 @@ def _peer(peer: Peer) -> dict[str, Any]:
 
 
 def _outside(cluster_cidrs: tuple[str, ...], further_cidrs: tuple[str, ...]) -> list[dict[str, Any]]:
-    closed = [*LINK_LOCAL, UNIQUE_LOCAL, *cluster_cidrs]
+    closed = [ipaddress.ip_network(cidr, strict=False) for cidr in (*LINK_LOCAL, UNIQUE_LOCAL, *cluster_cidrs)]
     everywhere = [
-        {
-            "ipBlock": {
-                "cidr": cidr,
-                "except": [c for c in closed if ipaddress.ip_network(c, strict=False).version == version],
-            }
-        }
+        {"ipBlock": {"cidr": cidr, "except": [str(network) for network in closed if network.version == version]}}
         for cidr, version in (("0.0.0.0/0", 4), ("::/0", 6))
     ]
-    return [*everywhere, *({"ipBlock": {"cidr": cidr}} for cidr in further_cidrs)]
+    further = [str(ipaddress.ip_network(cidr, strict=False)) for cidr in further_cidrs]
+    return [*everywhere, *({"ipBlock": {"cidr": cidr}} for cidr in further)]
