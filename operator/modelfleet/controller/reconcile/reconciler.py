@@ -95,7 +95,7 @@ class FleetReconciler:
                 DEPLOYMENTS, snapshot.raw["metadata"]["namespace"], snapshot.raw["metadata"]["name"]
             ),
             pods=snapshot.pods,
-            last_log_lines=await self._logs.last_lines(snapshot.pods),
+            last_words=await self._logs.last_words(snapshot.pods),
         )
         before = ModelDeploymentStatus.model_validate(snapshot.raw.get("status") or {})
         judgement = Judgement(

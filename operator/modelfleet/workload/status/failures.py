@@ -1,7 +1,7 @@
 """
 Why a pod does not serve, in words a user can act on.
 
-Exit codes do not tell: vLLM ends with 0 when its engine dies. The last log line does.
+Exit codes do not tell: vLLM ends with 0 when its engine dies. Its last words do.
 """
 
 import re
@@ -35,6 +35,10 @@ LOG_CLUES: tuple[tuple[Reason, re.Pattern[str], str], ...] = (
 )
 
 
+RAISED = re.compile(r"\b[A-Za-z_.]*(Error|Exception)\b: ")
+REFERS_UPWARDS = re.compile(r"see root cause above|engine core initialization failed", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one pod does not serve."""
@@ -59,15 +63,15 @@ def has_crashed(pod: Pod) -> bool:
     return "terminated" in (engine.get("lastState") or {}) or "terminated" in (engine.get("state") or {})
 
 
-def worst_failure(pods: Iterable[Pod], last_log_lines: Mapping[str, str]) -> Failure | None:
-    """Return the failure of the first pod, by name, that has one; *last_log_lines* are of crashed pods, by name."""
+def worst_failure(pods: Iterable[Pod], said: Mapping[str, str]) -> Failure | None:
+    """Return the failure of the first pod, by name, that has one; *said* are crashed pods' last words, by name."""
     for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
-        if not is_ready(pod) and (failure := failure_of(pod, last_log_lines.get(pod["metadata"]["name"], ""))):
+        if not is_ready(pod) and (failure := failure_of(pod, said.get(pod["metadata"]["name"], ""))):
             return failure
     return None
 
 
-def failure_of(pod: Pod, last_log_line: str = "") -> Failure | None:
+def failure_of(pod: Pod, said: str = "") -> Failure | None:
     """Return why *pod* does not serve, or None when it is just not ready yet."""
     name = pod["metadata"]["name"]
     if message := _unschedulable(pod):
@@ -80,14 +84,14 @@ def failure_of(pod: Pod, last_log_line: str = "") -> Failure | None:
     if waiting.get("reason") in CONFIG_REASONS:
         return Failure(Reason.CONTAINER_CONFIG, f"Pod {name} cannot start: {waiting.get('message', waiting['reason'])}")
     if has_crashed(pod):
-        return _crash(name, engine, last_log_line)
+        return _crash(name, engine, said)
     return None
 
 
-def _crash(name: str, engine: Mapping[str, Any], last_log_line: str) -> Failure:
+def _crash(name: str, engine: Mapping[str, Any], said: str) -> Failure:
     states = (engine.get("state") or {}, engine.get("lastState") or {})
     ended = next(state["terminated"] for state in states if "terminated" in state)
-    text = last_log_line or last_line(ended.get("message", ""))
+    text = said or last_words(ended.get("message", ""))
     for reason, clue, advice in LOG_CLUES:
         if clue.search(ended.get("message", "")) or clue.search(text):
             return Failure(reason, f"{advice} Pod {name} said: {text}")
@@ -95,14 +99,22 @@ def _crash(name: str, engine: Mapping[str, Any], last_log_line: str) -> Failure:
         advice = "raise the node's share with `hardware.memory`, or lower what the engine keeps in memory"
         return Failure(Reason.OUT_OF_MEMORY, f"Pod {name} was killed for want of memory: {advice}.")
     restarts = engine.get("restartCount", 0)
-    said = f"; its last line was: {text}" if text else ""
-    return Failure(Reason.CRASH_LOOP, f"Pod {name} ended with code {ended.get('exitCode')}{_times(restarts)}{said}")
+    words = f"; it said: {text}" if text else ""
+    return Failure(Reason.CRASH_LOOP, f"Pod {name} ended with code {ended.get('exitCode')}{_times(restarts)}{words}")
 
 
-def last_line(log: str) -> str:
-    """Return the last line of *log* that says something, cut to a readable length."""
+def last_words(log: str) -> str:
+    """
+    Return the line of *log* that says most about a crash, cut to a readable length.
+
+    A known cause wins; then the last exception that does not merely refer to one above; then the last line. When
+    vLLM's engine dies, some forty lines of its API server's traceback follow the cause.
+    """
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return lines[-1][:LONGEST_LINE] if lines else ""
+    known = [line for line in lines if any(clue.search(line) for _, clue, _ in LOG_CLUES)]
+    raised = [line for line in lines if RAISED.search(line) and not REFERS_UPWARDS.search(line)]
+    best = known or raised or lines
+    return best[-1][:LONGEST_LINE] if best else ""
 
 
 def _times(restarts: int) -> str:

@@ -15,7 +15,7 @@ class Observed:
 
     deployment: Mapping[str, Any] | None
     pods: Sequence[Pod]
-    last_log_lines: Mapping[str, str]
+    last_words: Mapping[str, str]
     """Of pods whose engine crashed, by pod name."""
 
     @cached_property
@@ -32,7 +32,7 @@ class Observed:
     @cached_property
     def failure(self) -> Failure | None:
         """Return why a live pod does not serve, if one does not."""
-        return worst_failure(self.live, self.last_log_lines)
+        return worst_failure(self.live, self.last_words)
 
     @property
     def replicas(self) -> int:

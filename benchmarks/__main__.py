@@ -1,0 +1,32 @@
+"""Run the benchmarks: `python -m benchmarks [NAME …]`; without names, all of them."""
+
+import sys
+
+from e2e.lab import Progress
+
+from benchmarks import idle, many_fleets, spec_change
+
+BENCHMARKS = {
+    "spec-change": (spec_change.run, "a spec change reaches the Deployment, with 100 fleets"),
+    "many-fleets": (many_fleets.run, "1,000 fleets created at once, against plain applies"),
+    "idle": (idle.run, "writes of a restarted and of an idle operator with 200 fleets (about 13 minutes)"),
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks called *names*, and print one table row per figure."""
+    if unknown := set(names) - BENCHMARKS.keys():
+        print(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
+        return 2
+    progress = Progress()
+    print("| figure | measured | wanted |\n|---|---|---|", flush=True)
+    for name in names or BENCHMARKS:
+        run, what = BENCHMARKS[name]
+        progress.note(f"{name}: {what}")
+        for row in run(progress):
+            print(f"| {' | '.join(row)} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
