@@ -102,7 +102,7 @@ def _misuse(use: _Use, version: EngineVersion, owned: Mapping[str, str]) -> str 
 
 def _stray(argument: str) -> str:
     first, _, rest = argument.partition(" ")
-    if first.startswith("-"):
+    if first.startswith("-") and rest:
         return f'must be two arguments, "{first}" and "{rest.strip()}", not one with a space'
     return f'must be a flag such as "--seed", not "{argument}": no flag stands before it'
 

@@ -65,8 +65,8 @@ def weights_bytes(
     layers = (
         (parts.linear * linear + parts.sixteen_bit * full) / tensor_parallel_size
         + parts.replicated * linear
-        + _extra_key_value_parameters(architecture, tensor_parallel_size) * linear
-        + _router_parameters(architecture) * BYTES_16_BIT * (1 - 1 / tensor_parallel_size)
+        + _extra_key_value_parameters(architecture, parts.linear, tensor_parallel_size) * linear
+        + _router_parameters(architecture, parts.linear) * BYTES_16_BIT * (1 - 1 / tensor_parallel_size)
         + parts.experts * expert_bytes / (tensor_parallel_size * fit.data_parallel_size)
     )
     ends = int(stage.is_first) + int(stage.is_last)
@@ -99,13 +99,16 @@ def _latent_parameters(architecture: Architecture) -> int:
     return architecture.layers * architecture.hidden_size * width
 
 
-def _router_parameters(architecture: Architecture) -> int:
-    return architecture.layers * architecture.hidden_size * architecture.experts.count if architecture.experts else 0
+def _router_parameters(architecture: Architecture, linear: int) -> int:
+    """Return the parameters of the routers, a small part of the *linear* ones."""
+    experts = architecture.experts
+    return min(architecture.layers * architecture.hidden_size * experts.count, linear // 4) if experts else 0
 
 
-def _extra_key_value_parameters(architecture: Architecture, tensor_parallel_size: int) -> float:
-    """Return what each rank has beyond its share, because a key-value head is not divided."""
-    if architecture.latent_attention or tensor_parallel_size <= architecture.kv_heads:
+def _extra_key_value_parameters(architecture: Architecture, linear: int, tensor_parallel_size: int) -> float:
+    """Return what each rank has of the *linear* parameters beyond its share: a key-value head is not divided."""
+    heads = architecture.kv_heads
+    if architecture.latent_attention or tensor_parallel_size <= heads:
         return 0.0
-    of_one_head = 2 * architecture.layers * architecture.hidden_size * architecture.head_dim
-    return of_one_head * (1 - architecture.kv_heads / tensor_parallel_size)
+    all_heads = 2 * architecture.layers * architecture.hidden_size * architecture.head_dim * heads
+    return min(all_heads, linear // 2) * (1 / heads - 1 / tensor_parallel_size)
