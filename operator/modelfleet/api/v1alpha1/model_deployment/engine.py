@@ -120,7 +120,7 @@ class Engine(ApiModel):
     data_parallel_size: Annotated[Int, Field(ge=1, le=64)] = 1
     """dataParallelSize is how many copies of the model one pod runs. Defaults to 1."""
     expert_parallel: Bool = False
-    """expertParallel spreads whole experts over the accelerators instead of splitting each. Only for mixtures of experts."""
+    """expertParallel spreads whole experts over the accelerators instead of splitting each. Only for mixtures of experts. Defaults to false."""
     fit_check: Literal["Enforce", "Warn"] = "Enforce"
     """fitCheck says what happens to a model that cannot fit: Enforce refuses it, Warn starts it and says so."""
     max_model_len: Annotated[Int, Field(ge=1, le=1_000_000_000)] | None = None
