@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from e2e.images import engine, operator_image
-from e2e.lab import Extent, FakeNodes, Lab, LabError, Progress, Request, control_plane
+from e2e.lab import Extent, FakeNodes, Lab, LabError, Progress, Request, control_plane, waiting
 from e2e.lab.layout import Layout
 from e2e.lab.machine import Traces
 
@@ -149,6 +149,39 @@ def test_a_pod_reaches_the_api_server_with_its_own_account(lab: Lab, served: str
     )
 
     assert lab.kubectl("exec", served, "--", "python3", "-c", program).strip() == "200"
+
+
+def test_a_network_policy_lets_in_whom_it_names_and_nobody_else(lab: Lab, served: str) -> None:
+    target = lab.kubectl("get", served, "-o", "jsonpath={.status.podIP}")
+    clients = {"friend": "yes", "stranger": "no"}
+    for name, friend in clients.items():
+        how = ("--image=vllm/vllm-openai:v0.33.0", f"--labels=friend={friend}", "--command", "--", "sleep", "600")
+        lab.kubectl("run", name, *how)
+    lab.kubectl("wait", "--for=condition=Ready", *(f"pod/{name}" for name in clients), "--timeout=30s")
+    assert reached(lab, target, "stranger")
+
+    lab.kubectl("apply", "-f", "-", stdin=POLICY)
+    waiting.until(lambda: not reached(lab, target, "stranger"), what="the policy's effect", seconds=10)
+
+    assert reached(lab, target, "friend")
+    lab.kubectl("delete", "networkpolicy", "friends")
+    waiting.until(lambda: reached(lab, target, "stranger"), what="the end of the policy", seconds=10)
+
+
+def reached(lab: Lab, address: str, client: str) -> bool:
+    program = f"import socket; socket.create_connection(('{address}', 8000), timeout=1)"
+    return "refused" not in lab.kubectl("exec", client, "--", "sh", "-c", f'python3 -c "{program}" || echo refused')
+
+
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: friends}
+spec:
+  podSelector: {matchLabels: {app: served}}
+  policyTypes: [Ingress]
+  ingress: [{from: [{podSelector: {matchLabels: {friend: "yes"}}}], ports: [{port: http}]}]
+"""
 
 
 @pytest.mark.usefixtures("served")

@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +15,7 @@ import yaml
 from e2e.lab.errors import LabError
 
 _TIMEOUT_SECONDS = 10
+_WATCH_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,36 @@ class Api:
         status, answer = self._request("PATCH", path, body=body, content_type="application/merge-patch+json")
         _parsed(status, answer, path)
 
+    def watch(self, path: str, *, after: str) -> Iterator[dict[str, Any]]:
+        """Yield the events of the collection at *path* after the resource version *after*, until the server ends it."""
+        separator = "&" if "?" in path else "?"
+        connection = self._connection(timeout=_WATCH_SECONDS + _TIMEOUT_SECONDS)
+        query = f"watch=1&resourceVersion={after}&timeoutSeconds={_WATCH_SECONDS}"
+        try:
+            connection.request("GET", f"{path}{separator}{query}", headers=self._headers())
+            for line in connection.getresponse():
+                yield json.loads(line)
+        finally:
+            connection.close()
+
     def _request(
         self, method: str, path: str, *, body: dict[str, Any] | None = None, content_type: str = "application/json"
     ) -> tuple[int, bytes]:
-        context = ssl.create_default_context(cadata=self.authority)
-        connection = http.client.HTTPSConnection(self.host, self.port, timeout=_TIMEOUT_SECONDS, context=context)
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
+        connection = self._connection(timeout=_TIMEOUT_SECONDS)
+        headers = {**self._headers(), "Content-Type": content_type}
         try:
             connection.request(method, path, body=json.dumps(body) if body else None, headers=headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
             connection.close()
+
+    def _connection(self, *, timeout: float) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context(cadata=self.authority)
+        return http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=context)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
 
 
 def _parsed(status: int, body: bytes, path: str) -> dict[str, Any]:

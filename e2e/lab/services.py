@@ -1,5 +1,6 @@
-"""Service addresses and names: kube-proxy in nftables mode, and CoreDNS."""
+"""Service addresses, names, and who may reach whom: kube-proxy in nftables mode, CoreDNS, NetworkPolicies."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from e2e.lab import network
 from e2e.lab.layout import NODE_NAME, Layout
 from e2e.lab.processes import Component
 
+_REPOSITORY = Path(__file__).parents[2]
 _PROXY_HEALTH_PORT = 10256
 _DNS_READY_PORT = 8181
 HEALTH_URLS = (
@@ -43,6 +45,12 @@ def coredns(layout: Layout, binary: Path) -> Component:
 """
     )
     return Component("coredns", (str(binary), "-conf", str(corefile)))
+
+
+def policy_agent(layout: Layout) -> Component:
+    """Return the program that enforces NetworkPolicies on the node."""
+    program = (sys.executable, "-m", "e2e.lab.policies.agent", str(layout.inner_kubeconfig))
+    return Component("network-policies", ("env", f"PYTHONPATH={_REPOSITORY}", *program))
 
 
 def dns_objects() -> list[tuple[str, dict[str, Any]]]:

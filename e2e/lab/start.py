@@ -113,6 +113,7 @@ class _Starter:
             self._start(node.kubelet(self.layout, self.binaries["kubelet"], shape=self.request.shape))
             self._start(services.kube_proxy(self.layout, self.binaries["kube-proxy"]))
             self._start(services.coredns(self.layout, self.binaries["coredns"]))
+            self._start(services.policy_agent(self.layout))
             for path, body in self._objects():
                 api.create(path, body)
             self._wait(lambda: self._is_shaped(api), what="registration of the node", seconds=_NODE_SECONDS)
