@@ -7,13 +7,14 @@ from tests.workload.fleets import built_in_catalogue, fleet, planned, refused, s
 
 from modelfleet.api.catalogue import EngineVersion, load_catalogue
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.workload.fit import FitInput
 from modelfleet.workload.plan import KeptSize, sizing_inputs
-from modelfleet.workload.sizing import FitInput, fit_input
+from modelfleet.workload.sizing import fit_input
 
 LARGE = "hf://meta-llama/Llama-3.3-70B-Instruct"
-L4 = {"accelerator": "nvidia-l4-24gb"}
+L4: dict[str, Any] = {"accelerator": "nvidia-l4-24gb"}
 SMALLER_GPUS = load_catalogue({"accelerators": {"nvidia-h100-80gb": {"memoryMiB": 16_000}}})
-SHORT = {"engine": {"maxModelLen": 8192}}
+SHORT: dict[str, Any] = {"engine": {"maxModelLen": 8192}}
 EAGLE = {"method": "Eagle3", "model": "hf://team/head", "tokens": 3}
 
 
