@@ -1,5 +1,6 @@
 """One API server for all tests in this folder: our own, or the one `MODELFLEET_TEST_KUBECONFIG` names."""
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,12 +15,15 @@ from tests.apiserver.client import Client
 from tests.apiserver.connection import Connection
 from tests.apiserver.control_plane import ControlPlane, control_plane
 from tests.apiserver.kubectl import Kubectl
+from tests.apiserver.namespace import Namespace
+from tests.apiserver.operator_process import Operator, Operators, grant_rights
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.schema.crd import crd
 
 KUBECONFIG = "MODELFLEET_TEST_KUBECONFIG"
 HERE = Path(__file__).parent
+NUMBERS = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,3 +73,41 @@ def kubectl(api: Client, kubeconfig: Path, tmp_path_factory: pytest.TempPathFact
     binary = shutil.which("kubectl") if os.environ.get(KUBECONFIG) else None
     path = Path(binary) if binary else _binaries()["kubectl"]
     return Kubectl(binary=path, kubeconfig=kubeconfig, cache=tmp_path_factory.mktemp("kubectl"))
+
+
+@pytest.fixture(scope="session")
+def operators(plane: ControlPlane | None, api: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operators]:
+    """Yield what starts operators; at the end none of them may have logged what only a defect explains."""
+    if plane is None:
+        pytest.skip("an operator under test needs users, an audit log and an API server that may be killed")
+    grant_rights(api.http)
+    running = Operators(plane.operators, tmp_path_factory.mktemp("operators"))
+    yield running
+    running.stop_all()
+
+    assert running.tracebacks() == {}
+
+
+@pytest.fixture
+def operator(operators: Operators) -> Operator:
+    """Return the operator that tests share; it leads."""
+    return operators.shared()
+
+
+@pytest.fixture
+def nobody(operators: Operators) -> Operators:
+    """Return what starts operators, while none runs."""
+    operators.stop_all()
+    return operators
+
+
+@pytest.fixture
+def namespace(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
+    """Yield a namespace of the test's own; served names are everybody's, so its fleets go when the test ends."""
+    name = f"test-{next(NUMBERS)}"
+    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    api.http.post("/api/v1/namespaces", json=made).raise_for_status()
+    own = Namespace(name, api.http, kubectl)
+    yield own
+    own.delete_all("ModelDeployment")
+    own.delete_all("CachePolicy")
