@@ -15,12 +15,12 @@ TIMEOUT_SECONDS = 5.0
 
 
 def is_busy() -> bool:
-    """Return whether requests run or wait; an engine that cannot be asked is taken as busy."""
+    """Return whether requests run or wait; one that gives no answer is taken as busy, one that still loads is not."""
     try:
         with urllib.request.urlopen(f"{SERVER}/metrics", timeout=TIMEOUT_SECONDS) as answer:
             lines = answer.read().decode(errors="replace").splitlines()
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(getattr(error, "reason", error), ConnectionRefusedError)
     return any(float(line.rsplit(" ", 1)[1]) > 0 for line in lines if line.startswith(GAUGES))
 
 
