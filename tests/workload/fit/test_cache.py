@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.workload.fit.cases import architecture, fit_input
 
+from modelfleet.api.catalogue import EngineVersion
 from modelfleet.workload.fit.batching import Batching
 from modelfleet.workload.fit.cache import BLOCK_TOKENS, StageCache, bytes_per_token_and_layer, capacity, stage_cache
 from modelfleet.workload.fit.stages import Stage
@@ -139,6 +140,17 @@ def test_a_sliding_layer_holds_its_window_and_the_tokens_in_flight() -> None:
 
     assert cache.blocks_for(131072) == 131072 // 16 + 3 * (192 + 1)
     assert cache.blocks_for(160) == 10 + 3 * (10 + 1)
+
+
+def test_mixed_models_are_counted_as_the_version_logs_them() -> None:
+    cache = StageCache(block_bytes=1, full_groups=1, sliding_groups=1, window=128, in_flight=1904)
+
+    old = capacity([cache], [1000], 8000, version=EngineVersion(0, 20, 2))
+    new = capacity([cache], [1000], 8000, version=EngineVersion(0, 22, 0))
+
+    assert old.tokens == 1000 // 2 * BLOCK_TOKENS
+    assert new.tokens == int(1000 / (500 + 127 + 1) * 8000)
+    assert old.requests == new.requests
 
 
 def test_the_stage_with_the_least_room_decides() -> None:

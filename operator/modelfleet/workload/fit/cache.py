@@ -13,7 +13,7 @@ sliding one. Checked against a vLLM 0.32 server: exact for grouped heads, latent
 from dataclasses import dataclass
 from math import ceil
 
-from modelfleet.api.catalogue.engine_version import EngineVersion
+from modelfleet.api.catalogue.engine_version import NEWEST, EngineVersion
 from modelfleet.api.v1alpha1.architecture import Architecture
 from modelfleet.workload.fit.batching import Batching
 from modelfleet.workload.fit.inputs import FitInput
@@ -25,6 +25,12 @@ INDEX_SCALE_BYTES = 4
 """One 32-bit scale for the 8-bit index key of a token."""
 SIMILAR = 1.25
 """Kinds whose numbers of layers differ less than this share groups of the larger number; read from vLLM 0.33."""
+COUNTED_IN_REQUESTS = EngineVersion(0, 21, 0)
+"""
+From here on vLLM counts the tokens of mixed models in requests of the longest length; before, in blocks of every group.
+
+Logs of 0.18 and 0.20 have whole blocks, logs of 0.22 requests × length.
+"""
 TWO_BATCHES_IN_FLIGHT = EngineVersion(0, 25, 0)
 """From about here on asynchronous scheduling counts two steps in flight; read from vLLM 0.32 and 0.33."""
 
@@ -113,17 +119,20 @@ class Capacity:
     """What the KV cache of one data-parallel rank holds."""
 
     tokens: int
-    """tokens are what the cache holds; of mixed models, in requests of the longest length."""
+    """tokens are what the cache holds, as the engine's version counts them."""
     requests: float
     """requests are how many of the longest length fit at once."""
 
 
-def capacity(caches: list[StageCache], pools: list[float], longest: int) -> Capacity:
-    """Return what fits into *pools*, one for each stage: the stage with the least decides."""
-    requests = min(cache.blocks_in(pool) / cache.blocks_for(longest) for cache, pool in zip(caches, pools, strict=True))
-    if any(cache.sliding_groups for cache in caches):
+def capacity(
+    caches: list[StageCache], pools: list[float], longest: int, *, version: EngineVersion = NEWEST
+) -> Capacity:
+    """Return what fits into *pools*, one for each stage, as *version* counts it: the stage with the least decides."""
+    stages = list(zip(caches, pools, strict=True))
+    requests = min(cache.blocks_in(pool) / cache.blocks_for(longest) for cache, pool in stages)
+    if any(cache.sliding_groups for cache in caches) and version >= COUNTED_IN_REQUESTS:
         return Capacity(int(requests * longest), requests)
-    blocks = min(cache.blocks_in(pool) for cache, pool in zip(caches, pools, strict=True))
+    blocks = min(cache.blocks_in(pool) // (cache.full_groups + cache.sliding_groups) for cache, pool in stages)
     return Capacity(blocks * BLOCK_TOKENS, requests)
 
 

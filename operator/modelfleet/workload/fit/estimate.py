@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from modelfleet.api.catalogue.engine_version import EngineVersion
 from modelfleet.api.v1alpha1.architecture import Architecture
 from modelfleet.workload.fit.batching import Batching
 from modelfleet.workload.fit.cache import Capacity, StageCache, capacity, longest_request, stage_cache
@@ -48,6 +49,7 @@ class Estimate:
     stages: tuple[StageMemory, ...]
     longest: int
     """longest is the longest request the engine is to take, in tokens."""
+    version: EngineVersion
     ranks: int
     """ranks are the data-parallel copies, each with a cache of its own."""
 
@@ -64,7 +66,8 @@ class Estimate:
     @property
     def capacity(self) -> Capacity:
         """Return what the KV cache of one rank holds."""
-        return capacity([stage.cache for stage in self.stages], [stage.pool for stage in self.stages], self.longest)
+        caches, pools = [stage.cache for stage in self.stages], [stage.pool for stage in self.stages]
+        return capacity(caches, pools, self.longest, version=self.version)
 
     @property
     def longest_that_fits(self) -> int:
@@ -94,6 +97,7 @@ def estimate(fit: FitInput, architecture: Architecture, precision: Precision, te
             for stage in stages(architecture.layers, fit.pipeline_parallel_size)
         ),
         longest=fit.max_model_len or architecture.max_position_embeddings,
+        version=fit.engine_version,
         ranks=fit.data_parallel_size,
     )
 
