@@ -6,7 +6,7 @@ granted to; else to the fleet that has it already; else to the older fleet; else
 """
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -56,6 +56,8 @@ def judge(claim: Claim, claims: Iterable[Claim], grants: Mapping[str, str] | Non
     """
     Return which names of *claim* are its own, among *claims* of all fleets that share one, itself included or not.
 
+    A fleet whose `<namespace>/<name>` somebody else claims counts among those that share one.
+
     *grants* maps patterns of names, such as `gpt-*`, to the namespace that alone may have them; the first match counts.
     """
     rivals = {other.fleet: other for other in claims} | {claim.fleet: claim}
@@ -73,7 +75,9 @@ def names_finding(verdict: Verdict) -> Finding:
     return Finding(ConditionType.NAMES_ACCEPTED, "False", Reason.CONFLICT, message)
 
 
-def _owner(name: str, claims: Iterable[Claim], grants: Mapping[str, str]) -> str:
+def _owner(name: str, claims: Collection[Claim], grants: Mapping[str, str]) -> str:
+    if any(claim.fleet == name for claim in claims):
+        return name
     granted = next((namespace for pattern, namespace in grants.items() if fnmatch.fnmatchcase(name, pattern)), None)
     candidates = [claim for claim in claims if name in claim.names and granted in (None, claim.namespace)]
     if not candidates:
