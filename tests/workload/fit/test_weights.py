@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.workload.fit.cases import architecture, fit_input
 
+from modelfleet.workload.fit import published_weights_bytes
 from modelfleet.workload.fit.estimate import estimate
 from modelfleet.workload.fit.precision import METHODS, precision_of
 from modelfleet.workload.fit.stages import Stage, stages
@@ -133,3 +134,22 @@ def test_left_over_layers_go_to_the_stages_before_the_last(layers: int, pipeline
 
 def test_one_stage_is_first_and_last() -> None:
     assert list(stages(32, 1)) == [Stage(32, is_first=True, is_last=True)]
+
+
+@pytest.mark.parametrize(
+    ("model_id", "options", "gigabytes"),
+    [
+        ("meta-llama/Llama-3.3-70B-Instruct", {}, 141.1),
+        ("meta-llama/Llama-3.3-70B-Instruct", {"quantization": "fp8"}, 141.1),
+        ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", {}, 72.7),
+        ("Qwen/Qwen2.5-7B-Instruct", {"dtype": "float32", "data_parallel_size": 2}, 15.2),
+    ],
+)
+def test_what_is_downloaded_does_not_depend_on_how_it_is_loaded(
+    model_id: str, options: dict[str, Any], gigabytes: float
+) -> None:
+    assert published_weights_bytes(fit_input(model_id, **options)) == pytest.approx(gigabytes * 1e9, rel=0.005)
+
+
+def test_the_size_of_an_unknown_model_is_unknown() -> None:
+    assert published_weights_bytes(fit_input(None)) is None

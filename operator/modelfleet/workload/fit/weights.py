@@ -7,11 +7,11 @@ by the data-parallel size as well: vLLM makes one group of all ranks for them, w
 Embeddings and the output head stay in 16 bits under every quantization.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelfleet.api.v1alpha1.architecture import Architecture
 from modelfleet.workload.fit.inputs import FitInput
-from modelfleet.workload.fit.precision import BYTES_16_BIT, DTYPE_BYTES, Precision
+from modelfleet.workload.fit.precision import BYTES_16_BIT, DTYPE_BYTES, Precision, precision_of
 from modelfleet.workload.fit.stages import Stage
 
 VOCABULARY_PADDING = 64
@@ -73,6 +73,22 @@ def weights_bytes(
     tables = 1 if architecture.tied_embeddings and stage.is_first and stage.is_last else ends
     embedding = tables * parts.embedding * full / tensor_parallel_size
     return layers * stage.layers / architecture.layers + embedding + rotary_bytes(architecture)
+
+
+def published_weights_bytes(fit: FitInput) -> int | None:
+    """
+    Return the size of the weights as they are published, all together, or None when it is not known.
+
+    This is what is downloaded and read, also where the engine quantizes while it loads.
+    """
+    architecture = fit.architecture
+    precision = precision_of(architecture.quantization, None, "auto") if architecture else None
+    if architecture is None or precision is None:
+        return None
+    whole = Stage(architecture.layers, is_first=True, is_last=True)
+    published = replace(fit, dtype="auto", quantization=None, data_parallel_size=1)
+    loaded = weights_bytes(published, architecture, precision, stage=whole, tensor_parallel_size=1)
+    return round(loaded - rotary_bytes(architecture))
 
 
 def rotary_bytes(architecture: Architecture) -> int:
