@@ -14,29 +14,51 @@ from modelfleet.api.names import ENGINE_CONTAINER
 
 Pod = Mapping[str, Any]
 
-IMAGE_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+IMAGE_REASONS = (
+    "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
+    "RegistryUnavailable", "SignatureValidationFailed",
+)  # fmt: skip
 CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 LONGEST_LINE = 500
 
 LOG_CLUES: tuple[tuple[Reason, re.Pattern[str], str], ...] = (
     (
         Reason.OUT_OF_MEMORY,
-        re.compile(r"CUDA out of memory|OutOfMemoryError|No available memory for the cache blocks", re.IGNORECASE),
+        re.compile(r"CUDA out of memory|OutOfMemoryError", re.IGNORECASE),
         (
-            "The engine ran out of accelerator memory: lower `engine.maxModelLen`, `engine.maxNumSeqs` or "
-            "`engine.gpuMemoryPercent`, or raise `engine.tensorParallelSize`."
+            "The engine ran out of accelerator memory: lower `engine.maxNumSeqs` or `engine.gpuMemoryPercent`, or "
+            "raise `engine.tensorParallelSize`."
         ),
     ),
     (
+        Reason.OUT_OF_MEMORY,
+        re.compile(r"No available memory for the cache blocks|larger than the available KV cache memory"),
+        (
+            "The weights leave too little accelerator memory for the KV cache: lower `engine.maxModelLen`, or raise "
+            "`engine.gpuMemoryPercent` or `engine.tensorParallelSize`."
+        ),
+    ),
+    (
+        Reason.OUT_OF_MEMORY,
+        re.compile(r"less than desired GPU memory utilization"),
+        "Somebody else uses memory of the accelerator: end that, or lower `engine.gpuMemoryPercent`.",
+    ),
+    (
         Reason.GATED_MODEL,
-        re.compile(r"GatedRepoError|gated repo|401 Client Error|403 Client Error", re.IGNORECASE),
-        "The hub refuses the model: set `model.tokenSecretRef` to a token whose account accepted the model's licence.",
+        re.compile(r"GatedRepoError|gated repo|40[13] Client Error|not a valid model identifier", re.IGNORECASE),
+        (
+            "The hub refuses the model: check the name in `model.source`, and set `model.tokenSecretRef` to a token "
+            "whose account may read it and accepted its licence."
+        ),
     ),
 )
 
 
-RAISED = re.compile(r"\b[A-Za-z_.]*(Error|Exception)\b: ")
-REFERS_UPWARDS = re.compile(r"see root cause above|engine core initialization failed", re.IGNORECASE)
+PROCESS = re.compile(r"^\(\w+ pid=\d+\) (?:[A-Z]+ \d\d-\d\d \d\d:\d\d:\d\d \[[^]]*\] )?")
+"""What vLLM puts before its lines: the process, and of log lines their level, time and place."""
+RAISED = re.compile(r"^(?:[A-Za-z_][\w.]*(?:Error|Exception)(?:: |$)|Value error, |Assertion failed, )")
+REFERS_ELSEWHERE = re.compile(r"See root cause above|Engine core initialization failed|\d validation errors? for")
+"""Exceptions that say nothing themselves; those of pydantic are followed by what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +129,12 @@ def last_words(log: str) -> str:
     """
     Return the line of *log* that says most about a crash, cut to a readable length.
 
-    A known cause wins; then the last exception that does not merely refer to one above; then the last line. When
+    A known cause wins; then the last exception that does not merely refer to another; then the last line. When
     vLLM's engine dies, some forty lines of its API server's traceback follow the cause.
     """
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    lines = [text for line in log.splitlines() if (text := PROCESS.sub("", line.strip()).strip())]
     known = [line for line in lines if any(clue.search(line) for _, clue, _ in LOG_CLUES)]
-    raised = [line for line in lines if RAISED.search(line) and not REFERS_UPWARDS.search(line)]
+    raised = [line for line in lines if RAISED.search(line) and not REFERS_ELSEWHERE.search(line)]
     best = known or raised or lines
     return best[-1][:LONGEST_LINE] if best else ""
 
