@@ -62,7 +62,15 @@ def sample_of(name: str) -> str:
 def stream_a_completion(lab: Lab, progress: Progress) -> None:
     """Ask the fleet's own Service with curl, as any pod in the cluster could."""
     address = lab.kubectl("get", "service", "llama-8b", "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
-    command = ["curl", "-sSN", f"http://{address}/v1/chat/completions", "-H", "Content-Type: application/json", "-d", QUESTION]
+    command = [
+        "curl",
+        "-sSN",
+        f"http://{address}/v1/chat/completions",
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        QUESTION,
+    ]
     progress.note(f"$ curl -N http://llama-8b.{NAMESPACE}.svc/v1/chat/completions -d '{QUESTION}'")
     print(lab.run_in(command).stdout)
 

@@ -1,6 +1,8 @@
 """modelfleet in a lab: its images on the node, and the operator installed the way users install it."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.images import engine, operator_image
@@ -44,3 +46,17 @@ def make_models_namespace(lab: Lab, namespace: str) -> None:
     """Make a namespace with the Secret that the samples name; the token opens nothing."""
     lab.kubectl("create", "namespace", namespace)
     lab.kubectl("create", "secret", "generic", "huggingface", "--namespace", namespace, "--from-literal=token=hf_lab")
+
+
+@contextmanager
+def namespace(lab: Lab, name: str) -> Iterator[str]:
+    """Make a namespace for the body, and remove it with its fleets; their pods are not given time to drain."""
+    make_models_namespace(lab, name)
+    try:
+        yield name
+    finally:
+        lab.kubectl("delete", "mdep,cpol", "--all", "--namespace", name, "--wait=false", check=False)
+        lab.kubectl("delete", "deployments", "--all", "--namespace", name, "--cascade=orphan", check=False)
+        lab.kubectl("delete", "replicasets", "--all", "--namespace", name, "--cascade=orphan", check=False)
+        lab.kubectl("delete", "pods", "--all", "--namespace", name, "--grace-period=0", "--force", check=False)
+        lab.kubectl("delete", "namespace", name, "--wait=false")

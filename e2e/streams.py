@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
@@ -91,6 +92,15 @@ class Load:
         except (aiohttp.ClientError, TimeoutError) as error:
             outcome.error = f"{type(error).__name__}: {error}"
         return outcome
+
+
+def complete(lab: Lab, url: str, model: str, *, tokens: int = 20) -> Outcome:
+    """Stream one completion of *tokens* tokens, and return how it ended."""
+    load = Load(lab, url, model, clients=1, tokens=tokens)
+    with load:
+        while not load.opened:
+            time.sleep(0.01)
+    return load.outcomes[0]
 
 
 def _take(line: str, outcome: Outcome) -> None:
