@@ -61,7 +61,9 @@ class Settings(BaseModel):
         float, Field(gt=0, description="a number of seconds, shorter than the renew deadline")
     ] = 2
     log_level: Annotated[
-        str, BeforeValidator(_upper), Field(pattern=f"^({'|'.join(LOG_LEVELS)})$", description=f"one of {', '.join(LOG_LEVELS)}")
+        str,
+        BeforeValidator(_upper),
+        Field(pattern=f"^({'|'.join(LOG_LEVELS)})$", description=f"one of {', '.join(LOG_LEVELS)}"),
     ] = "INFO"
     read_only: Annotated[bool, Field(description="true or false")] = False
     platform_file: Annotated[FilePath | None, Field(description="the path of a file that exists")] = None

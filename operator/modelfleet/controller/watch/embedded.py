@@ -10,7 +10,8 @@ import logging
 import random
 import re
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -30,6 +31,8 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 RECONNECT_SECONDS = 0.2
 WORKER_IDLE_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 5.0
+
+KOPF_HOME = str(Path(kopf.__file__).parent)
 
 NOISY_LOGGERS = (
     "kopf._cogs.clients.watching",
@@ -186,15 +189,32 @@ async def run(
     try:
         done, _ = await asyncio.wait({*tasks, waiter}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _stop([*tasks, waiter])
+        await _stop({*tasks, waiter})
+        await _stop_orphans()
     for task in done:
         task.result()
 
 
-async def _stop(tasks: Sequence[asyncio.Task[Any]]) -> None:
+async def _stop_orphans() -> None:
+    """
+    Stop what kopf leaves behind when one of its watches fails: all the others, which would feed us for ever.
+
+    Watches first: they stop their own helpers, and wait for them in vain when those are cancelled from outside.
+    """
+    await _stop({task for task in asyncio.all_tasks() if task.get_name().startswith("watcher for ")})
+    await _stop({task for task in asyncio.all_tasks() if _is_kopfs(task)})
+
+
+def _is_kopfs(task: asyncio.Task[Any]) -> bool:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and code.co_filename.startswith(KOPF_HOME)
+
+
+async def _stop(tasks: Collection[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 def claim_signals(stop: asyncio.Event) -> None:

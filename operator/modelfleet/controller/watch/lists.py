@@ -48,6 +48,7 @@ class Lists(Generic[Key]):
         self._namespaces = tuple(namespaces)
         self.watches = tuple(watches)
         self.served: frozenset[Watch] = frozenset()
+        self._reported: set[Watch] = set()
 
     async def take_all(self) -> bool:
         """List everything, and return whether all that is required could be listed."""
@@ -74,6 +75,7 @@ class Lists(Generic[Key]):
             log.warning("a list failed", extra={"resource": str(watch.resource), "error": str(error)})
             return False
         self.served |= {watch}
+        self._reported.discard(watch)
         self._intake.cache.mark_listed(watch.resource)
         return True
 
@@ -82,6 +84,7 @@ class Lists(Generic[Key]):
         self._intake.gone(watch.resource)
         if watch.optional:
             self._intake.cache.mark_listed(watch.resource)
-        else:
+        elif watch not in self._reported:
+            self._reported.add(watch)
             log.warning("a CRD must be installed, it is missing", extra={"resource": str(watch.resource)})
         return watch.optional
