@@ -165,7 +165,7 @@ def test_the_cause_is_found_wherever_vllm_prints_it(
     [
         pytest.param("", "", id="nothing"),
         pytest.param("a\n\n  b  \n\n", "b", id="the last line that says something"),
-        pytest.param("usage: vllm\nvllm serve: error: no --x", "vllm serve: error: no --x", id="a flag it does not know"),
+        pytest.param("usage: vllm\nvllm serve: error: no --x", "vllm serve: error: no --x", id="unknown flag"),
         pytest.param("ValueError: first\nKeyError: second\nbye", "KeyError: second", id="the last exception"),
         pytest.param("(APIServer pid=1) INFO 11-20 10:00:00 [api.py:1] bye", "bye", id="without what precedes a line"),
         pytest.param(f"{GATED}\n401 Client Error.\nOSError: other", "401 Client Error.", id="a known cause"),

@@ -12,6 +12,8 @@ from modelfleet.api.conditions import ConditionType, Finding, Reason, Status
 from modelfleet.api.served_names import Verdict, names_finding
 from modelfleet.workload.status.observed import Observed
 
+LOADING = (Reason.LOADING, "Replicas load their weights.")
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -49,7 +51,7 @@ def _available(observed: Observed) -> Finding:
         return Finding(ConditionType.AVAILABLE, "True", Reason.SERVING, message)
     if not observed.replicas:
         return Finding(ConditionType.AVAILABLE, "False", Reason.NO_REPLICAS, "The fleet has no replicas.")
-    reason, message = _obstacle(observed) or (Reason.LOADING, "Replicas load their weights.")
+    reason, message = _obstacle(observed) or LOADING
     return Finding(ConditionType.AVAILABLE, "False", reason, message)
 
 
@@ -64,7 +66,7 @@ def _ready(judgement: Judgement, observed: Observed, progressing: Finding) -> Fi
     if observed.is_current and observed.ready:
         return ready("True", Reason.SERVING, f"{observed.ready} of {len(observed.live)} replicas are ready.")
     rolling = (progressing.reason, progressing.message) if observed.ready else None
-    return ready("False", *(_obstacle(observed) or rolling or (Reason.LOADING, "Replicas load their weights.")))
+    return ready("False", *(_obstacle(observed) or rolling or _absence(judgement, observed) or LOADING))
 
 
 def _progressing(judgement: Judgement, observed: Observed) -> Finding:
@@ -80,8 +82,9 @@ def _progressing(judgement: Judgement, observed: Observed) -> Finding:
         return progressing("True", *held_up)
     if not observed.is_current:
         return progressing("True", Reason.ROLLING_OUT, "Pods are being replaced by ones of the current template.")
-    if observed.ready < judgement.desired:
-        return progressing("True", Reason.LOADING, f"{observed.ready} of {judgement.desired} replicas are ready.")
+    awaited = judgement.desired if judgement.scale.status == "True" else observed.replicas
+    if observed.ready < awaited:
+        return progressing("True", Reason.LOADING, f"{observed.ready} of {awaited} replicas are ready.")
     return progressing("True", Reason.STABLE, "The fleet is as its spec says.")
 
 
@@ -91,8 +94,19 @@ def _obstacle(observed: Observed) -> tuple[Reason, str] | None:
         return observed.failure.reason, observed.failure.message
     refused = observed.deployment_condition("ReplicaFailure")
     if refused and refused["status"] == "True":
-        return Reason.QUOTA_EXCEEDED, f"Pods cannot be created: {refused.get('message', '')}"
+        message = str(refused.get("message", ""))
+        reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.CHILD_REFUSED
+        return reason, f"Pods cannot be created: {message}"
     return None
+
+
+def _absence(judgement: Judgement, observed: Observed) -> tuple[Reason, str] | None:
+    """Return why there are no replicas that could load, where that will not pass by itself."""
+    if observed.replicas:
+        return None
+    if judgement.suspended:
+        return Reason.SUSPENDED, "`suspend` is true, and the fleet has no replicas."
+    return None if judgement.scale.status == "True" else (judgement.scale.reason, judgement.scale.message)
 
 
 def _kstatus(judgement: Judgement, observed: Observed, progressing: Finding) -> Iterator[Finding]:
