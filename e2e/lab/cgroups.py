@@ -70,12 +70,21 @@ def kill(layout: Layout, *, seconds: float = 20) -> None:
 
 
 def remove(layout: Layout) -> None:
-    """Remove the lab's groups, which must be empty, and the shared parent after the last lab."""
+    """Remove the lab's groups, ending whoever still joins them, and the shared parent after the last lab."""
     for hierarchy in _hierarchies():
         top = hierarchy / layout.cgroup
         for directory, _, _ in os.walk(top, topdown=False):
-            waiting.until(partial(_removed, Path(directory)), what=f"the removal of {directory}", seconds=5)
+            waiting.until(
+                partial(_emptied_and_removed, layout, Path(directory)), what=f"the removal of {directory}", seconds=5
+            )
         _removed(top.parent)
+
+
+def _emptied_and_removed(layout: Layout, path: Path) -> bool:
+    # A command of a start that was killed a moment ago may join only now.
+    for pid in members(layout):
+        _kill_member(layout, pid)
+    return _removed(path)
 
 
 def _removed(path: Path) -> bool:

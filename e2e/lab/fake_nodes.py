@@ -9,7 +9,7 @@ from typing import Any
 from e2e.lab import processes, waiting
 from e2e.lab.kube import Api
 from e2e.lab.layout import Layout
-from e2e.lab.node_shape import NodeShape
+from e2e.lab.node_shape import NodeShape, is_ready
 from e2e.lab.processes import Component
 
 TAINT = {"key": "modelfleet.dev/fake", "value": "true", "effect": "NoSchedule"}
@@ -66,12 +66,6 @@ def ready_count(api: Api, labels: Mapping[str, str]) -> int:
     selector = "%2C".join(f"{key}%3D{value}" for key, value in labels.items())
     nodes = (api.get(f"/api/v1/nodes?labelSelector={selector}") or {"items": []})["items"]
     return sum(is_ready(node) for node in nodes)
-
-
-def is_ready(node: Mapping[str, Any]) -> bool:
-    """Whether a Node object says that it is Ready."""
-    conditions = node.get("status", {}).get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def _start_kwok(layout: Layout, binary: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,15 @@ def _restore(memory: dict[str, Any]) -> None:
     for name, value in memory["settings"].items():
         _setting_file(name).write_text(value)
     for place in map(Path, memory["absent"]):
-        try:
-            place.rmdir() if place.is_dir() else place.unlink(missing_ok=True)
-        except OSError:  # somebody else uses the directory by now
-            continue
+        with suppress(OSError):  # somebody else may use the directory by now
+            _remove(place)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        place.rmdir()
+    else:
+        place.unlink(missing_ok=True)
 
 
 def _memory() -> Path:

@@ -130,7 +130,7 @@ class Lab:
 
 
 def is_up(layout: Layout) -> bool:
-    """Whether the lab was brought up to its end and its API server's process still runs."""
+    """Whether the lab was brought up to its end and every component still runs."""
     if not layout.ready_file.exists():
         return False
     return all(processes.is_running(record) for record in processes.records(layout))

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from e2e.lab.errors import LabError
 from e2e.lab.progress import Progress
 
-_WAIT_SECONDS = 600
+_WAIT_SECONDS = 3600
+"""A build of Kubernetes may be going on."""
 
 
 @contextmanager
 def exclusive(what: str, *, progress: Progress) -> Iterator[None]:
     """
-    Hold the machine-wide lock named *what* while the body runs; wait up to ten minutes for whoever has it.
+    Hold the machine-wide lock named *what* while the body runs; wait up to an hour for whoever has it.
 
     The lock is an abstract Unix socket: the kernel drops it when its holder dies, however it dies.
     """

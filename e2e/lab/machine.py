@@ -14,8 +14,7 @@ class Traces:
 
     processes: tuple[str, ...]
     mounts: tuple[str, ...]
-    links: int
-    """How many links to labs there are more than other labs."""
+    links: tuple[str, ...]
     control_groups: tuple[str, ...]
     files: tuple[str, ...]
     kernel_settings: tuple[str, ...]
@@ -25,11 +24,10 @@ class Traces:
     def of(cls, layout: Layout) -> Self:
         """Return what *layout* has on the machine at this moment."""
         others = [other for other in existing() if other != layout]
-        links = list(Path("/sys/class/net").glob("modelfleet*"))
         return cls(
             processes=tuple(_command_lines(layout)),
             mounts=tuple(_mounts(layout)),
-            links=len(links) - len(others),
+            links=tuple(_links(layout)),
             control_groups=tuple(map(str, Path("/sys/fs/cgroup").glob(f"**/{layout.cgroup}"))),
             files=tuple(_files(layout, alone=not others)),
             kernel_settings=() if others else tuple(map(host.setting, host.KERNEL_SETTINGS)),
@@ -51,6 +49,18 @@ def _command_lines(layout: Layout) -> list[str]:
 def _mounts(layout: Layout) -> list[str]:
     targets = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
     return [target for target in targets if target.startswith(f"{layout.root}/")]
+
+
+def _links(layout: Layout) -> list[str]:
+    found: list[str] = []
+    for path in Path("/sys/class/net").glob("modelfleet*/ifalias"):
+        try:
+            alias = path.read_text().strip()
+        except OSError:  # another lab's, which goes just now
+            continue
+        if alias == layout.cluster:
+            found.append(path.parent.name)
+    return found
 
 
 def _files(layout: Layout, *, alone: bool) -> list[str]:

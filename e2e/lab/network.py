@@ -53,7 +53,12 @@ def create(layout: Layout) -> None:
     run(("unshare", f"--net={layout.namespace_path}", "true"))
     device = _device(layout)
     run(netns.command(layout, ("ip", "-batch", "-")), stdin=_inside(layout))
-    run(("ip", "-batch", "-"), stdin=f"addr add {_link(layout)}.1/30 dev {device}\nlink set {device} up\n")
+    outside = (
+        f"addr add {_link(layout)}.1/30 dev {device}",
+        f"link set {device} alias {layout.cluster}",
+        f"link set {device} up",
+    )
+    run(("ip", "-batch", "-"), stdin="\n".join(outside) + "\n")
     run(netns.command(layout, ("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")))
 
 

@@ -5,6 +5,7 @@ An admission policy of the API server writes the claim into every status that th
 both admit pods by the node's status, so pods with the requests of a real fleet run on two cores.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,3 +72,9 @@ class NodeShape:
             for name, amount in self.resources.items()
         )
         return f"[{', '.join(patches)}]"
+
+
+def is_ready(node: Mapping[str, Any]) -> bool:
+    """Whether a Node object says that it is Ready."""
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

@@ -27,10 +27,9 @@ from e2e.lab import (
     waiting,
 )
 from e2e.lab.errors import LabError
-from e2e.lab.fake_nodes import is_ready
 from e2e.lab.kube import Api
 from e2e.lab.layout import NODE_NAME, Layout
-from e2e.lab.node_shape import NodeShape
+from e2e.lab.node_shape import NodeShape, is_ready
 from e2e.lab.processes import Component
 from e2e.lab.progress import Progress
 

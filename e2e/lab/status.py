@@ -1,10 +1,10 @@
 """What a lab looks like from outside."""
 
 from e2e.lab import processes, stop
-from e2e.lab.fake_nodes import is_ready
 from e2e.lab.kube import Api
 from e2e.lab.lab import is_up
 from e2e.lab.layout import Layout
+from e2e.lab.node_shape import is_ready
 
 
 def describe(layout: Layout) -> tuple[list[str], bool]:

@@ -109,6 +109,16 @@ def test_the_engine_is_made_anew_when_its_source_changes(source: Path) -> None:
     after = engine.archive(["0.33.0"], source=source)
 
     assert after != before
+    assert before.exists()
+
+
+def test_an_archive_that_nobody_asks_for_any_more_is_removed(source: Path) -> None:
+    before = engine.archive(["0.33.0"], source=source)
+    (source / "vllm").write_text("#!/usr/bin/python3\nprint()\n")
+    os.utime(before, (0, 0))
+
+    engine.archive(["0.33.0"], source=source)
+
     assert not before.exists()
 
 
