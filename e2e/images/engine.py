@@ -7,6 +7,7 @@ from pathlib import Path
 from e2e.images import cache, debian_root
 from e2e.images.archive import Image, Layer, write_archive, write_layer
 from e2e.images.debian_root import Recipe
+from e2e.lab.locks import exclusive
 from e2e.lab.progress import Progress, silent
 
 REPOSITORY = "docker.io/vllm/vllm-openai"
@@ -29,13 +30,13 @@ def archive(versions: Sequence[str], *, source: Path = SOURCE, progress: Progres
     files = dict(_files(source))
     key = _key(base, files, versions)
     path = cache.directory() / f"engine-{key}.tar"
-    if not path.exists():
-        with progress.step(f"images of the stand-in engine for {', '.join(versions)}"):
-            layer = write_layer(cache.directory() / "engine.layer", files)
-            layers = [Layer.of(base), layer]
-            _forget_older()
-            write_archive(path, [_image(version, layers) for version in versions])
-    return path
+    with exclusive("images/engine", progress=progress):
+        if not path.exists():
+            with progress.step(f"images of the stand-in engine for {', '.join(versions)}"):
+                layer = write_layer(cache.directory() / "engine.layer", files)
+                layers = [Layer.of(base), layer]
+                write_archive(path, [_image(version, layers) for version in versions])
+    return cache.use(path, instead_of="engine-*.tar")
 
 
 def _image(version: str, layers: Sequence[Layer]) -> Image:
@@ -62,9 +63,3 @@ def _key(base: Path, files: dict[str, tuple[bytes, int]], versions: Sequence[str
     for name, (content, _) in files.items():
         digest.update(f"{name} {len(content)} ".encode() + content)
     return digest.hexdigest()[:12]
-
-
-def _forget_older() -> None:
-    """Remove earlier archives: each holds the whole base, and sources change often."""
-    for path in cache.directory().glob("engine-*.tar"):
-        path.unlink()

@@ -40,7 +40,7 @@ def archive(*, progress: Progress | None = None) -> Path:
         if not path.exists():
             with progress.step(f"wrote {path}"):
                 _export(path)
-    return path
+    return cache.use(path, instead_of="operator-*.tar")
 
 
 def _commit_base(base: Path, progress: Progress) -> None:
@@ -65,8 +65,6 @@ def _build() -> str:
 
 
 def _export(path: Path) -> None:
-    for older in cache.directory().glob("operator-*.tar"):
-        older.unlink()
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     _buildah(("push", "--quiet", NAME, f"docker-archive:{draft}:{NAME}"))
