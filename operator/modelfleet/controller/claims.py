@@ -54,7 +54,7 @@ class ClaimIndex:
 
 
 def claimed_names(obj: Json) -> frozenset[str]:
-    """Return the bare names a ModelDeployment claims: its own or its served names, and its adapters'."""
-    model = obj["spec"].get("model") or {}
+    """Return the names a ModelDeployment claims: `<namespace>/<name>`, its own or its served names, its adapters'."""
+    meta, model = obj["metadata"], obj["spec"].get("model") or {}
     adapters = (adapter["name"] for adapter in model.get("adapters") or ())
-    return frozenset([*(model.get("servedNames") or [obj["metadata"]["name"]]), *adapters])
+    return frozenset([f"{meta['namespace']}/{meta['name']}", *(model.get("servedNames") or [meta["name"]]), *adapters])

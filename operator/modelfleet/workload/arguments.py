@@ -24,6 +24,8 @@ ADAPTERS_PATH = "/models/adapters"
 
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Values that every supported version takes for `--max-lora-rank`."""
+DEFAULT_RANK = 16
+"""vLLM's own default."""
 MOST_ADAPTERS_AT_ONCE = 8
 """Adapters in one batch; the engine reserves accelerator memory for each, and swaps the others in."""
 
@@ -77,7 +79,7 @@ def adapters_at_once(adapters: Sequence[Adapter]) -> int:
 
 def reserved_rank(adapters: Sequence[Adapter]) -> int:
     """Return the rank the engine reserves memory for, of every adapter; 0 without adapters."""
-    largest = max((adapter.rank for adapter in adapters), default=0)
+    largest = max((adapter.rank or DEFAULT_RANK for adapter in adapters), default=0)
     return next(rank for rank in (0, *LORA_RANKS) if rank >= largest)
 
 

@@ -1,5 +1,6 @@
 """How the kubelet learns that an engine has started, is ready, makes progress, and may be stopped."""
 
+from functools import cache
 from importlib import resources
 from math import ceil
 from typing import Any
@@ -57,5 +58,9 @@ def _health(period: int) -> dict[str, Any]:
 
 
 def _script(name: str, *arguments: str) -> list[str]:
-    text = resources.files("modelfleet.workload.scripts").joinpath(name).read_text(encoding="utf-8")
-    return ["python3", "-c", text, *arguments]
+    return ["python3", "-c", _text(name), *arguments]
+
+
+@cache
+def _text(name: str) -> str:
+    return resources.files("modelfleet.workload.scripts").joinpath(name).read_text(encoding="utf-8")

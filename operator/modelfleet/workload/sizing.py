@@ -9,10 +9,18 @@ from modelfleet.api.v1alpha1.architecture import Architecture
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.api.v1alpha1.model_deployment.model import scheme_of
 from modelfleet.workload.arguments import adapters_at_once, reserved_rank
-from modelfleet.workload.fit import FitInput, FitReason, FitRow, choose, fit_row, fit_table, startup_budget_seconds
+from modelfleet.workload.fit import (
+    FitInput,
+    FitReason,
+    FitRow,
+    choose,
+    fit_row,
+    fit_table,
+    published_weights_bytes,
+    startup_budget_seconds,
+)
 
-MIB = 1024 * 1024
-UNKNOWN_WEIGHTS_MIB = 160 * 1024
+UNKNOWN_WEIGHTS_BYTES = 160 * 1024**3
 """Taken for the start-up budget of a model whose size is not known: a 70B model in 16 bits, with room."""
 
 
@@ -48,7 +56,7 @@ def size(
     asked = fleet.spec.engine.tensor_parallel_size
     row = _row_in_use(fit, kept) if asked is None else fit_row(fit, asked)
     finding = Finding(ConditionType.FITS, row.fits, Reason(row.reason.value), row.message)
-    return Sized(row.tensor_parallel_size, row, finding, _startup_seconds(fleet, row))
+    return Sized(row.tensor_parallel_size, row, finding, _startup_seconds(fleet, fit, row))
 
 
 def _row_in_use(fit: FitInput, kept: int | None) -> FitRow:
@@ -103,12 +111,11 @@ def fit_input(
     )
 
 
-def _startup_seconds(fleet: ModelDeployment, row: FitRow) -> int:
+def _startup_seconds(fleet: ModelDeployment, fit: FitInput, row: FitRow) -> int:
     engine = fleet.spec.engine
     gpus = row.tensor_parallel_size * engine.pipeline_parallel_size
-    weights_mib = UNKNOWN_WEIGHTS_MIB if row.weights_mib_per_gpu is None else row.weights_mib_per_gpu * gpus
     return startup_budget_seconds(
-        weights_mib * MIB,
+        published_weights_bytes(fit) or UNKNOWN_WEIGHTS_BYTES,
         gpus=gpus,
         downloads=scheme_of(fleet.spec.model.source) not in ("oci", "pvc"),
         compiles=not engine.enforce_eager,

@@ -10,8 +10,8 @@ from modelfleet.controller.reconcile.writer import Writer
 SUMMARY = "Ready"
 TOLD = (SUMMARY, "Accepted", "NamesAccepted", "AbleToScale", "ResolvedRefs")
 """Conditions whose turns are Events; the others follow from them."""
-UNREMARKABLE = frozenset({"Loading", "RollingOut", "Pending"})
-"""Reasons that are not worth a warning although the condition is False: it will pass."""
+PASSING = frozenset({"Loading", "RollingOut", "Pending"})
+"""Reasons that are no news: every fleet goes through them, and the Deployment's own Events tell more."""
 
 Condition = Mapping[str, Any]
 
@@ -34,9 +34,12 @@ class Reporter:
         return True
 
     def _tell(self, raw: Json, condition: Condition) -> None:
-        is_bad = condition["status"] == "False" and condition["reason"] not in UNREMARKABLE
         self._recorder.record(
-            raw, reason=condition["reason"], note=condition["message"], action="Reconcile", warning=is_bad
+            raw,
+            reason=condition["reason"],
+            note=condition["message"],
+            action="Reconcile",
+            warning=condition["status"] == "False",
         )
 
 
@@ -64,6 +67,6 @@ def turns(before: Iterable[Condition], after: Iterable[Condition]) -> Iterator[C
         kind, said = condition["type"], (condition["reason"], condition["message"])
         is_turn = known.get(kind) != (condition["status"], condition["reason"])
         is_news = kind in known or kind == SUMMARY or condition["status"] != "True"
-        if kind in TOLD and is_turn and is_news and said not in told:
+        if kind in TOLD and is_turn and is_news and said not in told and condition["reason"] not in PASSING:
             told.add(said)
             yield condition

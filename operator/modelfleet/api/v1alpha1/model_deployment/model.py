@@ -74,8 +74,8 @@ class Adapter(ApiModel):
     """name is what clients send as `model`."""
     source: Annotated[str, text(at_most=512), Checked((ADAPTER_SOURCE_RULE,))]
     """source is where the adapter's weights are: hf://, oci:// or pvc://."""
-    rank: Annotated[Int, Field(ge=1, le=512)] = 16
-    """rank is the adapter's LoRA rank; the engine reserves the next rank vLLM supports for all of them. Defaults to 16."""
+    rank: Annotated[Int, Field(ge=1, le=512)] | None = None
+    """rank is the adapter's LoRA rank; the engine reserves the next rank vLLM supports for all of them. Absent means 16."""
 
 
 class Model(ApiModel):

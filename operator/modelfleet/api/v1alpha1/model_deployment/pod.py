@@ -39,8 +39,8 @@ class VolumeMount(ApiModel):
     """mountPath is where it appears."""
     sub_path: Annotated[str, text(at_most=512)] | None = None
     """subPath is the part of the volume that appears there."""
-    read_only: Bool = False
-    """readOnly forbids writing to it. Defaults to false."""
+    read_only: Bool | None = None
+    """readOnly forbids writing to it. Absent means it may be written."""
 
 
 class EnvironmentSource(ApiModel):
