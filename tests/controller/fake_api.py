@@ -46,10 +46,8 @@ class Target(NamedTuple):
 class Trouble:
     """What the next requests meet."""
 
-    failures: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    failures: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
     hanging: asyncio.Event | None = None
-    unauthorized: int = 0
-    dropped_after_write: int = 0
 
 
 @dataclass
@@ -95,9 +93,10 @@ class FakeApi:
         """Delete an object as somebody else."""
         return self._told(resource, self.store.delete(resource, namespace, name))
 
-    def fail(self, times: int, status: int, **headers: str) -> None:
+    def fail(self, times: int, status: int, *, message: str = "made to fail", **headers: str) -> None:
         """Answer the next requests with *status*."""
-        self.trouble.failures += [(status, {key.replace("_", "-"): value for key, value in headers.items()})] * times
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        self.trouble.failures += [(status, message, named)] * times
 
     def drop_watches(self) -> None:
         """End every watch."""
@@ -154,8 +153,8 @@ class FakeApi:
         if self.tokens and token not in self.tokens:
             raise Refusal(401, "Unauthorized")
         if self.trouble.failures:
-            status, headers = self.trouble.failures.pop(0)
-            body = {"kind": "Status", "code": status, "message": "made to fail"}
+            status, message, headers = self.trouble.failures.pop(0)
+            body = {"kind": "Status", "code": status, "message": message}
             return web.json_response(body, status=status, headers=headers)
         if target is None:
             return web.json_response(self._discover(request.path))

@@ -11,7 +11,7 @@ FIELDS = "%(levelname)s %(name)s %(message)s"
 NAMES = {"levelname": "level", "name": "logger", "exc_info": "exception", "k8s_ref": "object"}
 KOPF_INTERNALS = ["settings", "k8s_skip", "taskName"]
 """What kopf attaches to records for itself."""
-QUIET_LOGGERS = ("aiohttp.access", "asyncio", "kopf.objects")
+QUIET_LOGGERS = ("aiohttp.access", "asyncio", "httpx", "kopf.objects")
 """They tell every request, callback or event at INFO or below."""
 
 

@@ -177,6 +177,15 @@ async def test_answers_that_will_not_change_are_not_asked_for_again(
     assert api.requests["patch deployments"] == 1
 
 
+async def test_an_apply_of_an_unknown_field_is_invalid_although_the_server_calls_it_its_own_error(
+    api: FakeApi, cluster: Cluster
+) -> None:
+    api.fail(1, 500, message="failed to create typed patch object (models/llama; apps/v1, Kind=Deployment): …")
+
+    with pytest.raises(Invalid, match="failed to create typed patch object"):
+        await cluster.apply(DEPLOYMENTS, deployment(), manager="modelfleet")
+
+
 async def test_a_server_that_is_away_is_unavailable(api: FakeApi, cluster: Cluster) -> None:
     await api.stop()
 

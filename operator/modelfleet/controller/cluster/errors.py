@@ -49,15 +49,12 @@ class Expired(ClusterError):
 
 
 class Unavailable(ClusterError):
-    """No answer came, or one that asks to come back later."""
+    """No answer came, or one that asks to come back later: the same request may succeed unchanged."""
 
 
 class NotLeader(ClusterError):
     """The write was not sent, because this process does not lead for long enough to finish it."""
 
-
-RETRIABLE = frozenset({429, 500, 502, 503, 504})
-"""Answers after which the same request may succeed unchanged."""
 
 _BY_STATUS: dict[int, type[ClusterError]] = {
     400: Invalid,
@@ -71,14 +68,17 @@ _BY_STATUS: dict[int, type[ClusterError]] = {
     429: Unavailable,
 }
 FIRST_SERVER_ERROR = 500
+UNKNOWN_FIELD = "failed to create typed patch object"
+"""How v1.36 answers a server-side apply of a field that the schema lacks: as an error of its own, with 500."""
 
 
 def from_answer(status: int, body: bytes, *, what: str) -> ClusterError:
     """Return the error for an answer other than success; *what* names the request for people."""
     details = _status_object(body)
     text = details.get("message") or body[:300].decode(errors="replace") or "no message"
-    default = Unavailable if status >= FIRST_SERVER_ERROR else ClusterError
-    kind = _BY_STATUS.get(status, default)
+    kind = _BY_STATUS.get(status, Unavailable if status >= FIRST_SERVER_ERROR else ClusterError)
+    if text.startswith(UNKNOWN_FIELD):
+        kind = Invalid
     return kind(f"{what} was answered with {status}: {text}", status=status, reason=details.get("reason", ""))
 
 

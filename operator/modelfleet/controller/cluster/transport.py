@@ -14,7 +14,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 
 from modelfleet.controller.cluster import connection, metrics
-from modelfleet.controller.cluster.errors import RETRIABLE, ClusterError, from_answer, from_silence
+from modelfleet.controller.cluster.errors import ClusterError, Unavailable, from_answer, from_silence
 from modelfleet.controller.cluster.resources import Json
 
 READ_TIMEOUT_SECONDS = 30.0
@@ -29,6 +29,7 @@ LONGEST_RETRY_AFTER_SECONDS = 30.0
 REMEMBERED_WARNINGS = 200
 
 SILENCE = (aiohttp.ClientError, TimeoutError, OSError)
+UNAUTHORIZED = 401
 TOO_MANY_REQUESTS = 429
 FIRST_FAILURE = 300
 
@@ -106,7 +107,7 @@ class Transport:
             try:
                 answer = await self._attempt(call)
                 failure: ClusterError | None = _failure(call, answer)
-                wait, again = answer.retry_after_seconds, _may_repeat(call, status=answer.status)
+                wait, again = answer.retry_after_seconds, _may_repeat(call, failure)
             except SILENCE as error:
                 failure, wait = from_silence(error, what=str(call)), 0.0
                 again = call.idempotent or isinstance(error, aiohttp.ClientConnectorError)
@@ -167,8 +168,10 @@ def _failure(call: Call, answer: Answer) -> ClusterError | None:
     return from_answer(answer.status, answer.body, what=str(call)) if answer.status >= FIRST_FAILURE else None
 
 
-def _may_repeat(call: Call, *, status: int) -> bool:
-    return status in RETRIABLE and (call.idempotent or status == TOO_MANY_REQUESTS)
+def _may_repeat(call: Call, failure: ClusterError | None) -> bool:
+    if not isinstance(failure, Unavailable) or failure.status == UNAUTHORIZED:
+        return False
+    return call.idempotent or failure.status == TOO_MANY_REQUESTS
 
 
 def _retry_after(header: str | None) -> float:
