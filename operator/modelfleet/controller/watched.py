@@ -89,13 +89,11 @@ class Router:
 
     def keys(self, resource: Resource, event_type: str, obj: Json) -> Iterable[Key]:
         """Return the keys to reconcile after a change of *obj*."""
-        meta = obj["metadata"]
         if resource == FLEETS:
             return self._of_fleet(event_type, obj)
         if resource == POLICIES:
             return self._of_policy(event_type, obj)
-        name = (meta.get("labels") or {}).get(FLEET_LABEL)
-        return [Key(Subject.FLEET, meta["namespace"], name)] if name else []
+        return [Key(Subject.FLEET, obj["metadata"]["namespace"], name) for name in sorted(_fleet_names(obj))]
 
     def _of_fleet(self, event_type: str, obj: Json) -> Iterator[Key]:
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
@@ -121,6 +119,14 @@ class Router:
                 yield Key(Subject.POLICY, key[0], other["metadata"]["name"])
         for name in touched:
             yield Key(Subject.FLEET, key[0], name)
+
+
+def _fleet_names(child: Json) -> set[str]:
+    """Return the fleets a child is about: by its label, and by its owner, should somebody have changed the label."""
+    meta = child["metadata"]
+    label = (meta.get("labels") or {}).get(FLEET_LABEL)
+    owners = (owner["name"] for owner in meta.get("ownerReferences") or () if owner["kind"] == FLEETS.kind)
+    return {name for name in (label, *owners) if name}
 
 
 def _target_names(policy: Json) -> set[str]:
