@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from modelfleet.api.conditions import Reason
 from modelfleet.controller.cluster.resources import DEPLOYMENTS, Json, Resource
 from modelfleet.controller.reconcile.compile import Desired
 from modelfleet.controller.reconcile.gather import Snapshot
@@ -35,12 +36,14 @@ def decide(
     fleet = snapshot.fleet
     size = scaling(
         snapshot.deployment,
-        desired=fleet.spec.replicas if fleet else snapshot.raw["spec"].get("replicas", 1),
+        desired=fleet.spec.replicas if fleet else _size_of_unreadable(snapshot),
         previously_desired=fleet.status.desired_replicas if fleet else None,
         suspended=bool(snapshot.raw["spec"].get("suspend")),
     )
-    if size.finding.reason == "Suspended" or desired.plan is None:
-        return Decision((), replace(size, replicas=None))
+    if size.finding.reason is Reason.SUSPENDED:
+        return Decision((), size)
+    if desired.plan is None:
+        return Decision((), _unchanged(size))
     wanted = next(child for resource, child in desired.children if resource == DEPLOYMENTS)
     live = snapshot.deployment
     if live is not None and is_operators_change(live, wanted):
@@ -52,6 +55,22 @@ def decide(
     if live is not None and is_rolling_for_operator(live):
         return Decision(_with_mark(desired.children), size)
     return Decision(desired.children, size)
+
+
+def _size_of_unreadable(snapshot: Snapshot) -> int:
+    """Return the size a spec asks for that cannot be read as a whole, or else the size in use."""
+    asked = snapshot.raw["spec"].get("replicas")
+    if isinstance(asked, int) and not isinstance(asked, bool) and asked >= 0:
+        return asked
+    return int(snapshot.deployment["spec"].get("replicas", 1)) if snapshot.deployment else 1
+
+
+def _unchanged(size: Scaling) -> Scaling:
+    """Return *size* without a write: what a spec says is followed once all of it is accepted."""
+    if size.finding.status == "False":
+        return size
+    message = f"The size stays as it is until the spec is accepted; the spec says {size.desired}."
+    return replace(size, replicas=None, finding=replace(size.finding, message=message))
 
 
 def _with_mark(children: tuple[tuple[Resource, Json], ...]) -> tuple[tuple[Resource, Json], ...]:
