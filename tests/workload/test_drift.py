@@ -56,6 +56,8 @@ def test_what_the_server_adds_is_no_drift(wanted: Any, live: Any) -> None:
         pytest.param(["--a", "1"], ["1", "--a"], id="arguments in another order"),
         pytest.param([{"key": "x"}], [{"key": "x"}, {"key": "y"}], id="a toleration too many"),
         pytest.param({"memory": "2Gi"}, {"memory": "2G"}, id="another unit"),
+        pytest.param({"selector": {"a": "1"}}, {"selector": {"a": "1", "b": "2"}}, id="a selector that selects less"),
+        pytest.param({"podSelector": {}}, {"podSelector": {"matchLabels": {"a": "1"}}}, id="pods that are left out"),
         pytest.param([{"name": {"odd": 1}}], [{"name": {"odd": 2}}], id="names that are no texts"),
     ],
 )

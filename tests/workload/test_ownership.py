@@ -24,8 +24,13 @@ def obj(kind: str, *, labels: Any = None, owners: Any = None) -> dict[str, Any]:
         pytest.param(obj("Service", labels=LABELS, owners=[OWNER]), False, id="an owner that does not control it"),
         pytest.param(
             obj("Service", labels=LABELS, owners=[OWNER | {"controller": True, "uid": "older"}]),
-            False,
+            True,
             id="an earlier fleet of the same name",
+        ),
+        pytest.param(
+            obj("Service", labels=LABELS, owners=[OWNER | {"controller": True, "uid": "u", "kind": "CachePolicy"}]),
+            False,
+            id="another kind of the same name",
         ),
         pytest.param(obj("PersistentVolumeClaim", labels=LABELS), True, id="a claim that was retained"),
         pytest.param(obj("PersistentVolumeClaim"), False, id="somebody's claim of the same name"),

@@ -12,6 +12,8 @@ from modelfleet.workload import quantities
 
 MERGE_KEYS = ("mountPath", "name", "type", "ip")
 """By which the API server tells the items of its lists apart; mounts of one volume share their name."""
+ATOMIC = frozenset({"labelSelector", "namespaceSelector", "nodeSelector", "podSelector", "selector"})
+"""Fields that the API server replaces as a whole: one entry more selects something else."""
 
 
 def agrees(wanted: Any, live: Any) -> bool:
@@ -26,10 +28,15 @@ def agrees(wanted: Any, live: Any) -> bool:
     if wanted in ({}, []):
         return live in (None, {}, []) or isinstance(live, type(wanted))
     if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(agrees(value, live.get(key)) for key, value in wanted.items())
+        return isinstance(live, Mapping) and all(_entries_agree(*entry, live) for entry in wanted.items())
     if isinstance(wanted, list | tuple):
         return isinstance(live, Sequence) and not isinstance(live, str) and _lists_agree(wanted, live)
     return wanted == live or _same_quantity(wanted, live)
+
+
+def _entries_agree(key: str, wanted: Any, live: Mapping[str, Any]) -> bool:
+    found = live.get(key)
+    return agrees(wanted, found) and (key not in ATOMIC or wanted is None or agrees(found, wanted))
 
 
 def _lists_agree(wanted: Sequence[Any], live: Sequence[Any]) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from modelfleet.api.names import FLEET_LABEL, MANAGED_BY, MANAGED_BY_LABEL
+from modelfleet.api.kinds import MODEL_DEPLOYMENT
+from modelfleet.api.names import FLEET_LABEL, GROUP, MANAGED_BY, MANAGED_BY_LABEL
 
 RETAINED_KIND = "PersistentVolumeClaim"
 
@@ -19,10 +20,22 @@ def belongs_to(child: Mapping[str, Any], fleet: Mapping[str, Any]) -> bool:
     Return whether *child* may be written for *fleet*.
 
     A retained claim has no owner by design: the labels say whose it was, and a fleet of that name takes it up again.
+    So it does with what an earlier fleet of its name left and nobody has collected yet: the pods go on serving.
     """
     meta = child["metadata"]
-    if is_owned(child, fleet["metadata"]["uid"]):
+    if is_owned(child, fleet["metadata"]["uid"]) or _was_owned(child, fleet["metadata"]["name"]):
         return True
     labels = meta.get("labels") or {}
     is_ours = labels.get(MANAGED_BY_LABEL) == MANAGED_BY and labels.get(FLEET_LABEL) == fleet["metadata"]["name"]
     return child["kind"] == RETAINED_KIND and is_ours and not meta.get("ownerReferences")
+
+
+def _was_owned(child: Mapping[str, Any], name: str) -> bool:
+    """Return whether the controller of *child* is a fleet called *name*; in a namespace there is one at a time."""
+    references = child["metadata"].get("ownerReferences") or ()
+    controllers = (reference for reference in references if reference.get("controller"))
+    return any(
+        (owner.get("kind"), owner.get("name")) == (MODEL_DEPLOYMENT.name, name)
+        and str(owner.get("apiVersion")).partition("/")[0] == GROUP
+        for owner in controllers
+    )
