@@ -268,6 +268,30 @@ def test_an_error_of_the_writer_gives_the_lease_back_and_ends_the_run() -> None:
     assert lease["spec"]["holderIdentity"] == ""
 
 
+def test_a_writer_that_fails_while_it_is_stopped_does_not_end_the_candidacy(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> list[float]:
+        world, starts = World(), []
+
+        async def clumsy() -> None:
+            starts.append(now())
+            try:
+                await asyncio.sleep(1e6)
+            except asyncio.CancelledError:
+                raise RuntimeError("could not stop") from None
+
+        task = asyncio.create_task(world.lease("a").run(clumsy))
+        await asyncio.sleep(1)
+        world.store.mode = "down"
+        await asyncio.sleep(20)
+        world.store.mode = "ok"
+        await asyncio.sleep(20)
+        await stop(task)
+        return starts
+
+    assert run(main()) == [0, 22]
+    assert "ended with an error" in caplog.messages
+
+
 def test_a_failing_release_does_not_hold_up_the_end() -> None:
     async def main() -> float:
         world = World()

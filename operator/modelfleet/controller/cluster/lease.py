@@ -242,6 +242,8 @@ class Lease:
 
 
 async def _stop(task: asyncio.Task[None]) -> None:
-    """Cancel *task* and wait for its end; how it ends is for others to look at."""
+    """Cancel *task* and wait for its end; an error on the way is logged, for it changes nothing any more."""
     task.cancel()
     await asyncio.wait({task})
+    if not task.cancelled() and (error := task.exception()):
+        log.warning("ended with an error", extra={"task": task.get_name(), "error": str(error) or repr(error)})

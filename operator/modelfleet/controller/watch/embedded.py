@@ -211,10 +211,10 @@ def _is_kopfs(task: asyncio.Task[Any]) -> bool:
 
 
 async def _stop(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """End *tasks*; whatever they end with is looked at, or asyncio would log it as forgotten."""
     for task in tasks:
         task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def claim_signals(stop: asyncio.Event) -> None:
