@@ -20,7 +20,7 @@ from modelfleet.controller import json_logs, skew
 from modelfleet.controller.claims import ClaimIndex
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.events import Recorder
-from modelfleet.controller.cluster.lease import ApiLeaseStore, Lease
+from modelfleet.controller.cluster.lease import ApiLeaseStore, Lease, unique_identity
 from modelfleet.controller.cluster.resources import PODMONITORS
 from modelfleet.controller.reconcile.policies import PolicyReconciler
 from modelfleet.controller.reconcile.reconciler import FleetReconciler
@@ -124,7 +124,7 @@ class Operator:
             return
         settings = self.settings
         store = ApiLeaseStore(cluster.transport, namespace=settings.namespace, name=settings.lease_name)
-        lease = Lease(store, identity=settings.pod_name, timing=settings.lease_timing())
+        lease = Lease(store, identity=unique_identity(settings.pod_name), timing=settings.lease_timing())
         fenced = cluster.fenced(lease, write_timeout_seconds=settings.lease_timing().grace)
         await lease.run(lambda: self._lead(cluster, fenced, ClusterWriter(fenced, self.cache)))
 

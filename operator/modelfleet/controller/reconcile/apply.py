@@ -1,7 +1,8 @@
 """Apply: the few writes that bring the cluster from what is to what shall be."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
 
 from modelfleet.api.names import APPLIED_HASH_ANNOTATION, FIELD_MANAGER, SCALE_MANAGER
 from modelfleet.controller.cluster.client import Cluster
@@ -37,13 +38,16 @@ class Applier:
         """
         Apply *wanted* where *live* differs, and then the size, unless *replicas* is None.
 
-        Raises `NameTakenError` before anything is written, and `Invalid` when the API server refuses a child.
+        Raises `NameTakenError` before anything is written, and `Invalid` or `Forbidden` when the API server refuses a
+        child.
         """
-        known = {**live, **await self._found_by_name(fleet, wanted, live)}
+        if not wanted and replicas is None:
+            return
+        known = await self._known(fleet, wanted, live)
         parts = [(resource, child) for resource, child in wanted if resource != DEPLOYMENTS]
-        await asyncio.gather(*(self._apply_child(resource, child, known) for resource, child in parts))
+        await _all(self._apply_child(resource, child, known) for resource, child in parts)
         deployment = next((child for resource, child in wanted if resource == DEPLOYMENTS), None)
-        existing = next((child for (resource, _), child in known.items() if resource == DEPLOYMENTS), None)
+        existing = known.get((DEPLOYMENTS, fleet["metadata"]["name"]))
         if deployment is not None:
             await self._apply_deployment(deployment, existing, replicas=replicas)
         elif existing is not None and replicas is not None:
@@ -62,14 +66,20 @@ class Applier:
         for pod in filter(ignores_sigterm, pods):
             await self._writer.delete(PODS, pod, grace_period_seconds=LOADING_GRACE_SECONDS)
 
-    async def _found_by_name(self, fleet: Json, wanted: Sequence[tuple[Resource, Json]], live: Children) -> Children:
-        """Return what exists under the names of children that the cache does not know; it must belong to the fleet."""
+    async def _known(self, fleet: Json, wanted: Sequence[tuple[Resource, Json]], live: Children) -> Children:
+        """
+        Return what exists under the names of *wanted* and of the Deployment; all of it must belong to the fleet.
+
+        What has lost its labels, or never had them, is not in *live* and is looked for by name.
+        """
         missing = [(resource, child) for resource, child in wanted if _key(resource, child) not in live]
         found = await asyncio.gather(*(self._find(resource, child) for resource, child in missing))
-        ours = {_key(*child): obj for child, obj in zip(missing, found, strict=True) if obj is not None}
-        for obj in ours.values():
+        names = {_key(resource, child) for resource, child in wanted} | {(DEPLOYMENTS, fleet["metadata"]["name"])}
+        known = {key: child for key, child in live.items() if key in names}
+        known |= {_key(*child): obj for child, obj in zip(missing, found, strict=True) if obj is not None}
+        for obj in known.values():
             _refuse_foreign(obj, fleet)
-        return ours
+        return known
 
     async def _find(self, resource: Resource, child: Json) -> Json | None:
         try:
@@ -94,25 +104,43 @@ class Applier:
             created = stamped | {"spec": stamped["spec"] | {"replicas": 0}}
             live = await self._writer.apply(DEPLOYMENTS, created, manager=FIELD_MANAGER)
         if not is_handed_over(live):
-            await self._scale(live, live["spec"]["replicas"] if replicas is None else replicas)
+            await self._scale(live, replicas)
             return
         if not agrees(_stamped(wanted), live) or FIELD_MANAGER in owners_of_replicas(live):
             live = await self._writer.apply(DEPLOYMENTS, _stamped(wanted), manager=FIELD_MANAGER)
         if replicas is not None:
             await self._scale(live, replicas)
 
-    async def _scale(self, deployment: Json, replicas: int) -> None:
-        """Set the size through `/scale`, at the version it was decided on, or the latest where that is overtaken."""
+    async def _scale(self, deployment: Json, replicas: int | None) -> None:
+        """
+        Set the size through `/scale`, at the version it was decided on, or the latest where that is overtaken.
+
+        Where *replicas* is None the size stays, and our manager owns it beside whoever set it.
+        """
         for _ in range(SCALE_ATTEMPTS):
-            scale = _scale(deployment, replicas)
+            scale = _scale(deployment, deployment["spec"]["replicas"] if replicas is None else replicas)
             try:
                 await self._writer.apply(DEPLOYMENTS, scale, manager=SCALE_MANAGER, subresource="scale")
             except Conflict:
-                meta = deployment["metadata"]
-                deployment = await self._cluster.get(DEPLOYMENTS, meta["namespace"], meta["name"])
+                deployment = await self._latest(deployment)
             else:
                 return
         raise Conflict(f"the size of {deployment['metadata']['name']} could not be set: the Deployment keeps changing")
+
+    async def _latest(self, deployment: Json) -> Json:
+        """Return *deployment* as it is now; one that came in its place may be anybody's."""
+        meta = deployment["metadata"]
+        latest = await self._cluster.get(DEPLOYMENTS, meta["namespace"], meta["name"])
+        if latest["metadata"]["uid"] != meta["uid"]:
+            raise Conflict(f"the Deployment {meta['name']} was replaced by another one")
+        return latest
+
+
+async def _all(writes: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run *writes* at once, and raise the first error when all have ended: none goes on unseen."""
+    for result in await asyncio.gather(*writes, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 def ignores_sigterm(pod: Json) -> bool:
@@ -139,8 +167,10 @@ def _stamped(child: Json) -> Json:
 
 
 def _scale(deployment: Json, replicas: int) -> Json:
-    meta = {key: deployment["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
-    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta, "spec": {"replicas": replicas}}
+    meta = deployment["metadata"]
+    kept = ("name", "namespace", "uid", "resourceVersion")  # what was not written, only told, lacks the last two
+    exact = {key: meta[key] for key in kept if key in meta}
+    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": exact, "spec": {"replicas": replicas}}
 
 
 def _key(resource: Resource, child: Json) -> tuple[Resource, str]:

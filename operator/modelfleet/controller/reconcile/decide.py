@@ -22,16 +22,23 @@ class Decision:
     children: tuple[tuple[Resource, Json], ...]
     scaling: Scaling
     update_pending: str | None = None
+    takes_turn: bool = False
+    """takes_turn is True where pods are replaced for a change that no user made."""
 
 
 def decide(
-    snapshot: Snapshot, desired: Desired, deployments: Iterable[Json], *, most_operator_changes: int
+    snapshot: Snapshot,
+    desired: Desired,
+    deployments: Iterable[Json],
+    *,
+    most_operator_changes: int,
+    turns_taken: int = 0,
 ) -> Decision:
     """
     Return what is written now.
 
     A template that changed although the user changed nothing waits until fewer than *most_operator_changes* fleets
-    among *deployments* roll for the same reason.
+    among *deployments* roll for the same reason; *turns_taken* more are about to, which *deployments* cannot show yet.
     """
     fleet = snapshot.fleet
     size = scaling(
@@ -47,11 +54,11 @@ def decide(
     wanted = next(child for resource, child in desired.children if resource == DEPLOYMENTS)
     live = snapshot.deployment
     if live is not None and is_operators_change(live, wanted):
-        if not free_turns(deployments, at_most=most_operator_changes):
+        if free_turns(deployments, at_most=most_operator_changes) <= turns_taken:
             why = "they are held" if not most_operator_changes else "it waits for its turn"
             kept = tuple((resource, child) for resource, child in desired.children if resource != DEPLOYMENTS)
             return Decision(kept, size, PENDING.format(why=why))
-        return Decision(_with_mark(desired.children), size)
+        return Decision(_with_mark(desired.children), size, takes_turn=True)
     if live is not None and is_rolling_for_operator(live):
         return Decision(_with_mark(desired.children), size)
     return Decision(desired.children, size)

@@ -7,9 +7,10 @@ One reconcile, five verbs.
 Every pass starts from what is, never from what happened: running it twice writes nothing the second time.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from modelfleet.api.conditions import ConditionType, Finding, Reason
 from modelfleet.api.served_names import Verdict, claim_of, judge
@@ -17,7 +18,7 @@ from modelfleet.api.v1alpha1.metadata import ObjectMeta
 from modelfleet.api.v1alpha1.model_deployment import ModelDeploymentStatus
 from modelfleet.controller.claims import ClaimIndex
 from modelfleet.controller.cluster.client import Cluster
-from modelfleet.controller.cluster.errors import Invalid
+from modelfleet.controller.cluster.errors import Forbidden, Invalid
 from modelfleet.controller.cluster.resources import DEPLOYMENTS
 from modelfleet.controller.reconcile.apply import Applier, NameTakenError
 from modelfleet.controller.reconcile.compile import Desired, compile_fleet
@@ -35,6 +36,18 @@ from modelfleet.workload.status.summary import status
 
 PENDING_SECONDS = 15.0
 """How soon a fleet looks again whether it is its turn to take an operator's change."""
+TAKEN_SECONDS = 5.0
+"""How soon a fleet looks again whether the name of a child is free: nobody watches foreign objects."""
+REFUSED_SECONDS = 60.0
+"""How soon a child is tried again that a quota, a policy or a missing right forbids, which change without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why not everything was written, and in how many seconds that may have changed, or None for never by itself."""
+
+    finding: Finding
+    again_seconds: float | None
 
 
 class FleetReconciler:
@@ -57,6 +70,7 @@ class FleetReconciler:
         self._reporter = reporter
         self._setting = setting
         self._clock = clock
+        self._turning: set[Key] = set()
 
     async def reconcile(self, key: Key) -> float | None:
         """Run one pass, and return in how many seconds to come again, or None for only after a change."""
@@ -67,24 +81,45 @@ class FleetReconciler:
         setting = self._setting()
         desired = compile_fleet(snapshot, setting)
         decision = self._decide(snapshot, desired, setting)
-        refused = await self._apply(snapshot, desired, decision)
-        await self._report(snapshot, replace(desired, accepted=refused or desired.accepted), decision)
+        refused = await self._take_turn(key, self._apply(snapshot, desired, decision), decision)
+        accepted = refused.finding if refused else desired.accepted
+        await self._report(snapshot, replace(desired, accepted=accepted), decision)
+        if refused:
+            return refused.again_seconds
         return PENDING_SECONDS if decision.update_pending else None
 
     def _decide(self, snapshot: Snapshot, desired: Desired, setting: Setting) -> Decision:
-        at_most = setting.platform.rollouts.max_concurrent_operator_changes
-        return decide(snapshot, desired, self._cache.list(DEPLOYMENTS), most_operator_changes=at_most)
+        return decide(
+            snapshot,
+            desired,
+            self._cache.list(DEPLOYMENTS),
+            most_operator_changes=setting.platform.rollouts.max_concurrent_operator_changes,
+            turns_taken=len(self._turning),
+        )
 
-    async def _apply(self, snapshot: Snapshot, desired: Desired, decision: Decision) -> Finding | None:
-        """Write what was decided, and return why not, where a user has to act."""
+    async def _take_turn(
+        self, key: Key, writes: Coroutine[Any, Any, Refused | None], decision: Decision
+    ) -> Refused | None:
+        """Run *writes*; while an operator's change is under way, no other fleet takes the same turn."""
+        if not decision.takes_turn:
+            return await writes
+        self._turning.add(key)
+        try:
+            return await writes
+        finally:
+            self._turning.discard(key)
+
+    async def _apply(self, snapshot: Snapshot, desired: Desired, decision: Decision) -> Refused | None:
+        """Write what was decided, or return why not, where a person has to act."""
         try:
             await self._applier.apply(
                 snapshot.raw, decision.children, snapshot.children, replicas=decision.scaling.replicas
             )
         except NameTakenError as error:
-            return Finding(ConditionType.ACCEPTED, "False", Reason.NAME_TAKEN, str(error))
-        except Invalid as error:
-            return Finding(ConditionType.ACCEPTED, "False", Reason.CHILD_REFUSED, error.message)
+            return Refused(Finding(ConditionType.ACCEPTED, "False", Reason.NAME_TAKEN, str(error)), TAKEN_SECONDS)
+        except (Invalid, Forbidden) as error:
+            finding = Finding(ConditionType.ACCEPTED, "False", Reason.CHILD_REFUSED, error.message)
+            return Refused(finding, REFUSED_SECONDS if isinstance(error, Forbidden) else None)
         if decision.children:
             await self._applier.prune(snapshot.raw, desired.children, snapshot.children)
         return None
