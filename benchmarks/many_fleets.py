@@ -6,6 +6,7 @@ its own where the operator does not look. Both create the fleets first, outside 
 inside that of the operator.
 """
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from e2e.lab import Lab, Progress
 
-from benchmarks.stage import NAMESPACE, Json, Row, cluster, connected, fleet, in_parallel, operator, wait_until
+from benchmarks.stage import NAMESPACE, Json, Row, cluster, connected, fleet, in_parallel, metric, operator, wait_until
 from modelfleet.api.catalogue import load_catalogue
 from modelfleet.api.platform import Platform
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
@@ -27,6 +28,8 @@ from modelfleet.workload.plan import Plan, Setting, plan
 COUNT = 1000
 BASELINE = "plain"
 WANTED_RATIO = 1.5
+LAST_WRITES = ("deployments/scale", "modeldeployments/status")
+FIRST_FAILURE = 300
 WANTED_MEGABYTES = 300
 
 
@@ -37,17 +40,39 @@ def run(progress: Progress) -> Iterator[Row]:
         baseline = connected(lab, apply_plainly)
         progress.note(f"plain applies of {COUNT} fleets took {baseline:.1f} s")
         with operator(lab) as process:
-            started = time.perf_counter()
+            position, started = lab.writes_position(), dt.datetime.now(dt.UTC)
             connected(lab, lambda client: create(client, NAMESPACE))
-            created = time.perf_counter() - started
-            wait_until(lambda: is_applied(lab), seconds=900, what="every fleet is applied")
-            seconds = time.perf_counter() - started
+            created = (dt.datetime.now(dt.UTC) - started).total_seconds()
+            wait_until(is_at_rest, seconds=900, what="the operator has nothing left to do")
             megabytes = peak_megabytes(process.pid)
+        seconds = (last_first_write(lab, position) - started).total_seconds()
     ratio = seconds / baseline
     yield (f"{COUNT} fleets created at once ÷ plain applies", f"{ratio:.2f}", f"≤ {WANTED_RATIO}")
     yield ("the operator, creation of the fleets included", f"{seconds:.1f} s (creation {created:.1f} s)", "–")
     yield ("16 concurrent plain applies of the same writes", f"{baseline:.1f} s", "–")
     yield ("peak memory of the operator", f"{megabytes:.0f} MB", f"≤ {WANTED_MEGABYTES} MB")
+
+
+def is_at_rest() -> bool:
+    """Return whether every fleet is known and no key waits or is worked on."""
+    busy = (metric("modelfleet_queue_depth") or 0) + (metric("modelfleet_queue_busy") or 0)
+    return metric("modelfleet_cache_objects") is not None and known_fleets() == COUNT and not busy
+
+
+def known_fleets() -> float:
+    """Return how many fleets the operator has reported a status of, at least once."""
+    return min(COUNT, metric('modelfleet_api_requests_total{code="200",resource="modeldeployments",verb="patch"}') or 0)
+
+
+def last_first_write(lab: Lab, position: int) -> dt.datetime:
+    """Return when the last fleet had its size and its first status, from the API server's audit log."""
+    first: dict[tuple[str, str], dt.datetime] = {}
+    for write in lab.writes(after=position):
+        if write.namespace == NAMESPACE and write.resource in LAST_WRITES and write.status < FIRST_FAILURE:
+            first.setdefault((write.resource, write.name), dt.datetime.fromisoformat(write.time))
+    if len(first) != COUNT * len(LAST_WRITES):
+        raise ValueError(f"{COUNT} fleets must have had {' and '.join(LAST_WRITES)} written, found {len(first)} writes")
+    return max(first.values())
 
 
 async def create(client: Cluster, namespace: str) -> None:
@@ -84,14 +109,6 @@ async def apply_one(client: Cluster, parts: tuple[Json, ...]) -> None:
     await client.apply(DEPLOYMENTS, scale, manager="plain-scale", subresource="scale")
     status = {"status": {"observedGeneration": 1, "replicas": 1, "selector": f"modelfleet.dev/fleet={meta['name']}"}}
     await client.merge_patch(FLEETS, BASELINE, meta["name"], status, manager="plain", subresource="status")
-
-
-def is_applied(lab: Lab) -> bool:
-    """Return whether every fleet has a status, and its Deployment a size."""
-    selector, one = "app.kubernetes.io/managed-by=modelfleet", "{.items[*].spec.replicas}"
-    sizes = lab.kubectl("get", "deployments", "-n", NAMESPACE, "-l", selector, "-o", f"jsonpath={one}").split()
-    seen = lab.kubectl("get", "mdep", "-n", NAMESPACE, "-o", "jsonpath={.items[*].status.observedGeneration}").split()
-    return sizes == ["1"] * COUNT and len(seen) == COUNT
 
 
 def peak_megabytes(pid: int) -> float:

@@ -55,7 +55,7 @@ def operator(lab: Lab) -> Iterator[subprocess.Popen[bytes]]:
     }
     process = subprocess.Popen([Path(sys.executable).with_name("modelfleet"), "run"], env=os.environ | settings)
     try:
-        wait_until(lambda: metric("modelfleet_leader") == 1, seconds=60, what="the operator leads")
+        wait_until(lambda: metric("modelfleet_leader ") == 1, seconds=60, what="the operator leads")
         yield process
     finally:
         process.terminate()
@@ -63,12 +63,12 @@ def operator(lab: Lab) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def metric(name: str) -> float | None:
-    """Return the sum of the operator's series called *name*, or None while it does not answer."""
+    """Return the sum of the operator's series that begin with *name*, or None while it does not answer."""
     try:
         page = httpx.get(f"http://127.0.0.1:{PORT}/metrics", timeout=5).text
     except httpx.HTTPError:
         return None
-    values = [float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.split("{")[0].split(" ")[0] == name]
+    values = [float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(name)]
     return sum(values) if values else None
 
 
