@@ -210,6 +210,8 @@ class FakeApi:
     def _list(self, request: web.Request, target: Target) -> Json:
         resource, namespace = target.resource, target.namespace
         items = self.store.select(resource, namespace, request.query.get("labelSelector"))
+        if name := request.query.get("fieldSelector", "").removeprefix("metadata.name="):
+            items = [item for item in items if item["metadata"]["name"] == name]
         start, limit = int(request.query.get("continue", 0)), int(request.query.get("limit", 0))
         if start and self.page_expires:
             raise Refusal(410, "Expired", "the continue token is too old")

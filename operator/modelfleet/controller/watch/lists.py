@@ -47,6 +47,7 @@ class Lists(Generic[Key]):
         self._cluster, self._intake = cluster, intake
         self._namespaces = tuple(namespaces)
         self.watches = tuple(watches)
+        self._selectors = {watch.resource: watch.label_selector for watch in watches}
         self.served: frozenset[Watch] = frozenset()
         self._reported: set[Watch] = set()
 
@@ -65,19 +66,31 @@ class Lists(Generic[Key]):
         """Take in one resource, and return whether it is known; an optional one that is missing counts as empty."""
         try:
             for place in watch.places(self._namespaces):
-                items, version = await self._cluster.list(
-                    place.resource, place.namespace, label_selector=watch.label_selector
-                )
-                self._intake.whole_list(place, items, version)
+                await self._list(place)
         except NotFound:
             return self._note_missing(watch)
         except ClusterError as error:
-            log.warning("a list failed", extra={"resource": str(watch.resource), "error": str(error)})
+            _tell(watch.resource, error)
             return False
         self.served |= {watch}
         self._reported.discard(watch)
         self._intake.cache.mark_listed(watch.resource)
         return True
+
+    async def retake(self, place: Place) -> bool:
+        """Take in one place again, and return whether that succeeded."""
+        try:
+            await self._list(place)
+        except ClusterError as error:
+            _tell(place.resource, error)
+            return False
+        return True
+
+    async def _list(self, place: Place) -> None:
+        items, version = await self._cluster.list(
+            place.resource, place.namespace, label_selector=self._selectors[place.resource]
+        )
+        self._intake.whole_list(place, items, version)
 
     def _note_missing(self, watch: Watch) -> bool:
         self.served -= {watch}
@@ -88,3 +101,7 @@ class Lists(Generic[Key]):
             self._reported.add(watch)
             log.warning("a CRD must be installed, it is missing", extra={"resource": str(watch.resource)})
         return watch.optional
+
+
+def _tell(resource: Resource, error: ClusterError) -> None:
+    log.warning("a list failed", extra={"resource": str(resource), "error": str(error)})

@@ -1,23 +1,28 @@
 """
 A look at every request of kopf, on its way.
 
-What passes here tells three things kopf does not: the whole list behind a re-list, which is the only way to know what
-vanished while a watch was interrupted; when each watch tried last; and that nothing was written.
+kopf lists before it watches, at the start and after every gap, and that is the moment to list and prune ourselves: only
+a list shows what vanished in the gap. kopf's own list is made to find nothing, since each object in it would cost a
+task, a queue and half a millisecond (measured with 4,000 objects). All it needs is the version to watch from, which is
+older than our list.
+
+What passes here also tells when each watch tried last, and that nothing is written.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import aiohttp
 
-from modelfleet.controller.cluster.resources import Json
 from modelfleet.controller.watch import metrics
 from modelfleet.controller.watch.intake import Place
 
 OK = 200
+NOTHING = "metadata.name=-"
+"""A field selector that matches no object: no name is a dash."""
 
-OnList = Callable[[Place, Json], None]
+OnList = Callable[[Place], Awaitable[bool]]
+"""Lists a place, and returns whether that succeeded."""
 
 
 class WriteRefused(RuntimeError):  # noqa: N818 - says what happened
@@ -55,9 +60,13 @@ class Tap:
         if place is None:
             return await handler(request)  # discovery
         self._tried_at[place] = self._clock()
+        is_list = "watch" not in request.url.query
+        if is_list:
+            request.url = request.url.update_query(fieldSelector=NOTHING)
         response = await handler(request)
         if response.status == OK:
             metrics.CONNECTED_AT.labels(place.resource.plural).set_to_current_time()
-            if "watch" not in request.url.query:
-                self._on_list(place, json.loads(await response.read()))
+            if is_list and not await self._on_list(place):
+                response.close()
+                raise aiohttp.ClientConnectionError(f"{place.resource} must be listed before it is watched")
         return response

@@ -1,7 +1,7 @@
 """
 Keeps the cache true and asks for reconciles, whatever happens to the API server.
 
-- Every list, ours or kopf's, replaces what the cache holds and prunes what the list lacks.
+- Whenever kopf lists, we list: a list replaces what the cache holds and prunes what it lacks.
 - When kopf ends it is started again, with a pause that grows; the process goes on.
 - Every so often everything is listed and asked for again, in case anything was missed.
 """
@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import kopf
 
-from modelfleet.controller.cluster.resources import Json, Resource, with_kind
+from modelfleet.controller.cluster.resources import Resource
 from modelfleet.controller.watch import embedded, metrics
 from modelfleet.controller.watch.cache import Cache
-from modelfleet.controller.watch.intake import Enqueue, Intake, Place, Route
+from modelfleet.controller.watch.intake import Enqueue, Intake, Route
 from modelfleet.controller.watch.lists import Lister, Lists, Watch
 from modelfleet.controller.watch.queue import Backoff
 from modelfleet.controller.watch.tap import Tap
@@ -157,7 +157,7 @@ class Watcher(Generic[Key]):
         served = sorted(self._lists.served, key=lambda watch: str(watch.resource))
         places = [place for watch in served for place in watch.places(self._namespaces)]
         prefix = urlsplit(self._cluster.server).path
-        tap = self._tap = Tap(places, on_list=self._take_list, prefix=prefix)
+        tap = self._tap = Tap(places, on_list=self._lists.retake, prefix=prefix)
         sessions: list[aiohttp.ClientSession] = []
 
         async def login() -> kopf.AiohttpSession:
@@ -177,10 +177,6 @@ class Watcher(Generic[Key]):
         finally:
             for session in sessions:
                 await session.close()
-
-    def _take_list(self, place: Place, body: Json) -> None:
-        items = [with_kind(place.resource, item) for item in body["items"]]
-        self._intake.whole_list(place, items, body["metadata"]["resourceVersion"])
 
     async def _pause_before_login(self) -> None:
         """Hold back a login soon after another: kopf asks for one each time that its credentials are refused."""
