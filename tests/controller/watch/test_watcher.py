@@ -303,7 +303,7 @@ async def test_it_ends_at_once_and_leaves_no_task(api: FakeApi, failures: int) -
         started = asyncio.get_running_loop().time()
     left = [task for task in asyncio.all_tasks() if "kopf" in str(task.get_coro())]
 
-    assert asyncio.get_running_loop().time() - started < 1.0
+    assert asyncio.get_running_loop().time() - started < 3.0, "kopf waits 5 s for tasks it takes for its own"
     assert left == []
 
 
