@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.workload.fleets import container, engine_cache, fleet, planned, refused
+from tests.workload.fleets import container, engine_cache, fleet, merged, planned, refused
 
 from modelfleet.workload.arguments import LORA_RANKS, Argument, command_line, declared, reserved_rank
 
@@ -215,6 +215,46 @@ def test_a_field_of_a_later_version_is_refused_once_with_both_versions() -> None
         "`engine.kvOffload` of the CachePolicy must be absent: it needs `--kv-offloading-size`, which exists from "
         "vLLM 0.11.2 on, and the image is vLLM 0.9.2."
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "version", "message"),
+    [
+        pytest.param(
+            {"engine": {"speculative": {"method": "Mtp"}}},
+            "0.10.2",
+            '`engine.speculative.method` must not be "Mtp": it exists from vLLM 0.11.0 on, and the image is',
+            id="a method for all models",
+        ),
+        pytest.param(
+            {"engine": {"speculative": {"method": "DraftModel", "model": "hf://Qwen/Qwen3-0.6B"}}},
+            "0.13.0",
+            '`engine.speculative.method` must not be "DraftModel": it exists from vLLM 0.14.0 on, and the image is',
+            id="draft models",
+        ),
+        pytest.param(
+            {"model": {"source": "gs://models/llama"}},
+            "0.10.2",
+            '`model.source` must not be "gs://": it exists from vLLM 0.11.0 on, and the image is vLLM 0.10.2.',
+            id="buckets",
+        ),
+    ],
+)
+def test_a_value_of_a_later_version_is_refused_with_both_versions(
+    spec: dict[str, Any], version: str, message: str
+) -> None:
+    old = merged(spec, {"engine": {"image": f"vllm/vllm-openai:v{version}"}})
+
+    accepted = refused(fleet(**old)).accepted
+
+    assert (accepted.reason, accepted.message.startswith(message)) == ("EngineVersion", True), accepted.message
+
+
+def test_data_parallel_ranks_share_what_is_offloaded() -> None:
+    wanted, cache = fleet(engine={"dataParallelSize": 2}), engine_cache(kvOffload={"cpuGiB": 65})
+    line = command_line(wanted, declared(wanted, cache, tensor_parallel_size=1), has_flag=lambda _: True)
+
+    assert following(line, "--kv-offloading-size") == ["32.5"]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from modelfleet.api.catalogue import EngineVersion
 from modelfleet.api.names import ENGINE_PORT
 from modelfleet.api.v1alpha1.cache_policy import EngineCache
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.api.v1alpha1.model_deployment.engine import Engine, Speculative
-from modelfleet.api.v1alpha1.model_deployment.model import Adapter
+from modelfleet.api.v1alpha1.model_deployment.model import Adapter, scheme_of
 from modelfleet.workload import rollout
 from modelfleet.workload.sources import Source, is_streamed, locate
 
@@ -31,6 +32,13 @@ MOST_ADAPTERS_AT_ONCE = 8
 
 METHODS = {"DraftModel": "draft_model", "Eagle": "eagle", "Eagle3": "eagle3", "Mtp": "mtp", "Ngram": "ngram"}
 POLICY = "the CachePolicy"
+METHODS_SINCE = {"DraftModel": EngineVersion(0, 14, 0), "Mtp": EngineVersion(0, 11, 0)}
+"""
+0.13.0 says "Speculative decoding with draft model is not supported yet"; before 0.11.0 every model had a method of its
+own in place of `mtp`, as the API reference of 0.11.0 and its predecessor show.
+"""
+BUCKETS_SINCE = {"gs": EngineVersion(0, 11, 0)}
+"""The published images of 0.10.2 lack the client for gs:// (pull request 24909 of vLLM added it)."""
 OFFLOADING = {"Native": "native", "LMCache": "lmcache"}
 
 
@@ -42,6 +50,10 @@ class Argument:
     values: tuple[str, ...] = ()
     field: str = ""
     of: str = ""
+    value: str = ""
+    """value is what the field says, where versions that have the flag may lack it."""
+    since: EngineVersion | None = None
+    """since is the first version that has *value*."""
 
     @property
     def name(self) -> str:
@@ -91,9 +103,10 @@ def declared(fleet: ModelDeployment, cache: EngineCache | None, *, tensor_parall
         *_parallelism(engine, tensor_parallel_size),
         *_limits(engine),
         *_formats(engine),
+        *_speculation(engine.speculative),
         *_features(engine),
         *_adapters(fleet),
-        *_caching(cache),
+        *_caching(cache, data_parallel_size=engine.data_parallel_size),
         *_loading(fleet),
         Argument("--shutdown-timeout", (str(rollout.drain_seconds(fleet)),)),
         Argument("--disable-access-log-for-endpoints", ("/health,/metrics",)),
@@ -152,8 +165,6 @@ def _features(engine: Engine) -> Iterator[Argument]:
         yield _switch("enable-chunked-prefill", on=engine.chunked_prefill, field="engine.chunkedPrefill")
     if engine.enforce_eager:
         yield Argument("--enforce-eager", (), "engine.enforceEager")
-    if engine.speculative:
-        yield Argument("--speculative-config", (_speculative_config(engine.speculative),), "engine.speculative")
     if engine.tool_call_parser:
         yield Argument("--enable-auto-tool-choice", (), "engine.toolCallParser")
         yield Argument("--tool-call-parser", (engine.tool_call_parser,), "engine.toolCallParser")
@@ -164,6 +175,13 @@ def _features(engine: Engine) -> Iterator[Argument]:
         yield Argument("--chat-template", (engine.chat_template.replace("$", "$$"),), "engine.chatTemplate")
     yield Argument("--enable-force-include-usage")
     yield Argument("--enable-prompt-tokens-details")
+
+
+def _speculation(speculative: Speculative | None) -> Iterator[Argument]:
+    if speculative:
+        field, config = "engine.speculative.method", _speculative_config(speculative)
+        since = METHODS_SINCE.get(speculative.method)
+        yield Argument("--speculative-config", (config,), field, value=speculative.method, since=since)
 
 
 def _speculative_config(speculative: Speculative) -> str:
@@ -189,19 +207,24 @@ def _adapters(fleet: ModelDeployment) -> Iterator[Argument]:
     yield Argument("--lora-modules", modules, "model.adapters")
 
 
-def _caching(cache: EngineCache | None) -> Iterator[Argument]:
+def _caching(cache: EngineCache | None, *, data_parallel_size: int) -> Iterator[Argument]:
     if cache is None:
         return
     if cache.prefix_caching is not None:
         yield _switch("enable-prefix-caching", on=cache.prefix_caching, field="engine.prefixCaching", of=POLICY)
     if offload := cache.kv_offload:
-        yield Argument("--kv-offloading-size", (str(offload.cpu_gib),), "engine.kvOffload", POLICY)
+        # Tensor and pipeline ranks share the size that the flag says; every data-parallel rank has its own.
+        size = f"{offload.cpu_gib / data_parallel_size:g}"
+        yield Argument("--kv-offloading-size", (size,), "engine.kvOffload", POLICY)
         yield Argument("--kv-offloading-backend", (OFFLOADING[offload.backend],), "engine.kvOffload", POLICY)
 
 
 def _loading(fleet: ModelDeployment) -> Iterator[Argument]:
-    if is_streamed(fleet.spec.model.source):
-        yield Argument("--load-format", ("runai_streamer",), "model.source")
+    source = fleet.spec.model.source
+    if is_streamed(source):
+        scheme = scheme_of(source)
+        since = BUCKETS_SINCE.get(scheme)
+        yield Argument("--load-format", ("runai_streamer",), "model.source", value=f"{scheme}://", since=since)
 
 
 def _switch(flag: str, *, on: bool, field: str, of: str = "") -> Argument:

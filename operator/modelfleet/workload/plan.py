@@ -140,15 +140,21 @@ def digest(value: Any) -> str:
 
 
 def _lacking(wanted: Sequence[Argument], flags: EngineFlags) -> Iterator[str]:
-    """Say of each field that asks for a flag that the image's version does not have, with the first such flag."""
-    lacking = [argument for argument in wanted if argument.field and not flags.has(argument.name)]
-    for argument in {argument.place: argument for argument in reversed(lacking)}.values():
-        first = flags.first_version(argument.name)
-        since = f"exists from vLLM {first} on" if first and first > flags.version else "no longer exists"
-        yield (
-            f"{argument.place} must be absent: it needs `{argument.name}`, which {since}, "
-            f"and the image is vLLM {flags.version}."
-        )
+    """Say of each field, once, that the image's version lacks what it asks for."""
+    said = set()
+    for argument in wanted:
+        if argument.field and argument.place not in said and (what := _lack(argument, flags)):
+            said.add(argument.place)
+            yield f"{argument.place} must {what}, and the image is vLLM {flags.version}."
+
+
+def _lack(argument: Argument, flags: EngineFlags) -> str | None:
+    if flags.has(argument.name):
+        is_older = argument.since is not None and flags.version < argument.since
+        return f'not be "{argument.value}": it exists from vLLM {argument.since} on' if is_older else None
+    first = flags.first_version(argument.name)
+    since = f"exists from vLLM {first} on" if first and first > flags.version else "no longer exists"
+    return f"be absent: it needs `{argument.name}`, which {since}"
 
 
 def _refused(reason: Reason, message: str) -> Refusal:
