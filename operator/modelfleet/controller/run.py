@@ -71,7 +71,7 @@ class Operator:
         self._platform, self._catalogue = platform, catalogue
         self.cache = Cache([watch.resource for watch in WATCHES], index_label=FLEET_LABEL, slim=SLIM)
         self.claims = ClaimIndex()
-        self.queue: KeyedQueue[Key] = KeyedQueue()
+        self._queue: KeyedQueue[Key] | None = None
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -83,13 +83,12 @@ class Operator:
             self.cache,
             WATCHES,
             route=Router(self.cache, self.claims).keys,
-            enqueue=self.queue.add,
+            enqueue=self._enqueue,
             namespaces=settings.watch_namespaces,
             resync_seconds=settings.resync_seconds,
             on_started=lambda: claim_signals(self._stop),
         )
         metrics.expose_cache(self.cache)
-        metrics.expose_queue(self.queue)
         claim_signals(self._stop)
         log.info("starting", extra={"version": __version__, "read_only": settings.read_only})
         server = HttpServer(
@@ -142,11 +141,21 @@ class Operator:
         )
         policies = PolicyReconciler(self.cache, reporter, clock=_now)
         reconciles = {Subject.FLEET: fleets.reconcile, Subject.POLICY: policies.reconcile}
+        self._queue = queue = KeyedQueue[Key]()
+        metrics.expose_queue(queue)
         self.watcher.enqueue_all()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(Workers(self.queue, reconciles, count=self.settings.workers).run())
-            if not self.settings.read_only:
-                group.create_task(recorder.run())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(Workers(queue, reconciles, count=self.settings.workers).run())
+                if not self.settings.read_only:
+                    group.create_task(recorder.run())
+        finally:
+            self._queue = None
+
+    def _enqueue(self, key: Key, delay: float) -> None:
+        """Ask for a reconcile while leading; whoever leads next begins with every key."""
+        if self._queue is not None:
+            self._queue.add(key, delay)
 
     def _setting(self) -> Setting:
         return Setting(self._platform, self._catalogue, has_pod_monitors=self.watcher.serves(PODMONITORS))
