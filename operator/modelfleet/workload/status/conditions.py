@@ -38,18 +38,18 @@ def conditions(judgement: Judgement, observed: Observed) -> tuple[Finding, ...]:
         judgement.accepted,
         names_finding(judgement.names),
         *([judgement.fits] if judgement.fits else []),
-        _available(observed),
+        _available(judgement, observed),
         progressing,
         judgement.scale,
         *_kstatus(judgement, observed, progressing),
     )
 
 
-def _available(observed: Observed) -> Finding:
+def _available(judgement: Judgement, observed: Observed) -> Finding:
     if observed.ready:
         message = f"{observed.ready} of {len(observed.live)} replicas are ready."
         return Finding(ConditionType.AVAILABLE, "True", Reason.SERVING, message)
-    if not observed.replicas:
+    if judgement.desired == observed.replicas == 0 or _absence(judgement, observed):
         return Finding(ConditionType.AVAILABLE, "False", Reason.NO_REPLICAS, "The fleet has no replicas.")
     reason, message = _obstacle(observed) or LOADING
     return Finding(ConditionType.AVAILABLE, "False", reason, message)
