@@ -91,7 +91,7 @@ def test_a_pod_has_the_time_that_the_engine_is_told(asked: int) -> None:
     [engine] = pod["containers"]
     told = int(engine["args"][engine["args"].index("--shutdown-timeout") + 1])
 
-    assert engine["lifecycle"] == {"preStop": {"sleep": {"seconds": PROPAGATION_SECONDS}}}
+    assert engine["lifecycle"]["preStop"]["exec"]["command"][-2:] == [str(PROPAGATION_SECONDS), "0"]
     assert pod["terminationGracePeriodSeconds"] == PROPAGATION_SECONDS + told + TEARDOWN_SECONDS
 
 

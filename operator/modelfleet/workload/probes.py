@@ -38,19 +38,19 @@ def liveness(plan: Plan) -> dict[str, Any]:
         "periodSeconds": LIVENESS_PERIOD_SECONDS,
         "timeoutSeconds": LIVENESS_TIMEOUT_SECONDS,
         "failureThreshold": 3,
+        # A hung engine finishes nothing: its time to drain would only keep its clients waiting.
+        "terminationGracePeriodSeconds": rollout.PROPAGATION_SECONDS + rollout.TEARDOWN_SECONDS,
     }
 
 
 def before_stop(plan: Plan) -> dict[str, Any]:
     """
-    Return the preStop hook: first the proxies forget the pod, then SIGTERM comes.
+    Return the preStop hook: an engine that loads is ended, else the proxies forget the pod before SIGTERM comes.
 
     Engines that know `--shutdown-timeout` drain by themselves after SIGTERM; older ones are waited for here.
     """
-    if plan.flags.has("--shutdown-timeout"):
-        return {"sleep": {"seconds": rollout.PROPAGATION_SECONDS}}
-    seconds = (str(rollout.PROPAGATION_SECONDS), str(rollout.drain_seconds(plan.fleet)))
-    return {"exec": {"command": _script("drain.py", SERVER, *seconds)}}
+    waits = 0 if plan.flags.has("--shutdown-timeout") else rollout.drain_seconds(plan.fleet)
+    return {"exec": {"command": _script("drain.py", SERVER, str(rollout.PROPAGATION_SECONDS), str(waits))}}
 
 
 def _health(period: int) -> dict[str, Any]:

@@ -1,5 +1,10 @@
 """An older engine is stopped once it has nothing left to do, or when its time is over."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from tests.workload.scripts.engine import Ended, Engine, run, run_as_in_a_pod, serving
 
@@ -52,6 +57,60 @@ def test_an_engine_that_still_loads_has_nothing_to_finish() -> None:
     ended = run("drain", engine.url, "0", UNLIMITED, **{"PAUSE_SECONDS = 1.0": "PAUSE_SECONDS = 60"})
 
     assert ended == Ended(0, "")
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        pytest.param("signal.signal(15, lambda *_: signal.signal(15, signal.SIG_DFL))", -15, id="loses the first"),
+        pytest.param("pass", -15, id="ends at the first"),
+    ],
+)
+def test_an_engine_that_still_loads_is_told_until_it_ends(program: str, code: int) -> None:
+    with serving(Engine()) as engine:
+        pass
+
+    with loading(f"import signal, time; {program}; print(flush=True); time.sleep(60)") as process:
+        replaced = {"ENGINE_PID = 1": f"ENGINE_PID = {process.pid}", "PAUSE_SECONDS = 1.0": "PAUSE_SECONDS = 0.01"}
+        ended = run("drain", engine.url, "0", "0", **replaced)
+
+        assert ended == Ended(0, "")
+        assert process.wait() == code
+
+
+def test_nothing_but_vllm_is_ended() -> None:
+    with serving(Engine()) as engine:
+        pass
+
+    with loading("import time; print(flush=True); time.sleep(60)", name="init") as process:
+        ended = run("drain", engine.url, "0", "0", **{"ENGINE_PID = 1": f"ENGINE_PID = {process.pid}"})
+
+        assert ended == Ended(0, "")
+        assert process.poll() is None
+
+
+def test_an_engine_that_serves_is_told_nothing() -> None:
+    with (
+        serving(Engine(metrics=[IDLE])) as engine,
+        loading("import time; print(flush=True); time.sleep(60)") as process,
+    ):
+        run("drain", engine.url, "0", UNLIMITED, **{"ENGINE_PID = 1": f"ENGINE_PID = {process.pid}"})
+
+        assert process.poll() is None
+
+
+@contextmanager
+def loading(program: str, *, name: str = "vllm") -> Iterator[subprocess.Popen[bytes]]:
+    """Start *program* under *name*, and end it with the body."""
+    command = [sys.executable, "-I", "-c", program, name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 (our own program)
+        assert process.stdout is not None
+
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_no_time_to_drain_asks_nothing() -> None:
