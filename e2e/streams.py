@@ -14,6 +14,7 @@ from e2e.lab import Lab
 
 DONE = "[DONE]"
 CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+REACH_SECONDS, REACH_PAUSE_SECONDS = 15, 0.1
 
 
 @dataclass(slots=True)
@@ -71,7 +72,18 @@ class Load:
     async def _serve_clients(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         async with aiohttp.ClientSession(connector=connector, timeout=CLIENT_TIMEOUT) as session:
+            await self._reach(session)
             await asyncio.gather(*(self._client(session, number) for number in range(self.clients)))
+
+    async def _reach(self, session: aiohttp.ClientSession) -> None:
+        """Wait until the Service leads somewhere: a fleet is Ready a moment before the node's proxy knows its pods."""
+        deadline = time.monotonic() + REACH_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                async with session.get(f"{self.url}/models"):
+                    return
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(REACH_PAUSE_SECONDS)
 
     async def _client(self, session: aiohttp.ClientSession, number: int) -> None:
         await asyncio.sleep(number / self.clients)
