@@ -157,17 +157,18 @@ def test_progress(
 
 
 @pytest.mark.parametrize(
-    ("live", "pods", "expected"),
+    ("live", "pods", "judged", "expected"),
     [
-        pytest.param(deployment(2), [SERVING, crashed("llama-2")], ("True", "Serving"), id="one serves"),
-        pytest.param(deployment(), [LOADING], ("False", "Loading"), id="none serves yet"),
-        pytest.param(deployment(), [crashed()], ("False", "CrashLoop"), id="none can serve"),
-        pytest.param(deployment(0), [], ("False", "NoReplicas"), id="none wanted"),
-        pytest.param(None, [], ("False", "NoReplicas"), id="none made"),
+        pytest.param(deployment(2), [SERVING, crashed("llama-2")], {}, ("True", "Serving"), id="one serves"),
+        pytest.param(deployment(), [LOADING], {}, ("False", "Loading"), id="none serves yet"),
+        pytest.param(deployment(), [crashed()], {}, ("False", "CrashLoop"), id="none can serve"),
+        pytest.param(deployment(0), [], {"desired": 0}, ("False", "NoReplicas"), id="none wanted"),
+        pytest.param(deployment(0), [], {}, ("False", "Loading"), id="just asked for"),
+        pytest.param(None, [], {"accepted": REFUSED}, ("False", "NoReplicas"), id="none made"),
     ],
 )
-def test_available(live: Any, pods: list[Pod], expected: tuple[str, str]) -> None:
-    assert told(live, pods)["Available"] == expected
+def test_available(live: Any, pods: list[Pod], judged: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert told(live, pods, **judged)["Available"] == expected
 
 
 def test_the_summary_comes_first_and_every_type_once() -> None:

@@ -49,7 +49,7 @@ def _available(judgement: Judgement, observed: Observed) -> Finding:
     if observed.ready:
         message = f"{observed.ready} of {len(observed.live)} replicas are ready."
         return Finding(ConditionType.AVAILABLE, "True", Reason.SERVING, message)
-    if judgement.desired == observed.replicas == 0 or _absence(judgement, observed):
+    if not observed.replicas and not _is_coming(judgement, observed):
         return Finding(ConditionType.AVAILABLE, "False", Reason.NO_REPLICAS, "The fleet has no replicas.")
     reason, message = _obstacle(observed) or LOADING
     return Finding(ConditionType.AVAILABLE, "False", reason, message)
@@ -98,6 +98,12 @@ def _obstacle(observed: Observed) -> tuple[Reason, str] | None:
         reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.CHILD_REFUSED
         return reason, f"Pods cannot be created: {message}"
     return None
+
+
+def _is_coming(judgement: Judgement, observed: Observed) -> bool:
+    """Return whether replicas that are not there yet were asked for."""
+    is_wanted = judgement.desired > 0 and judgement.accepted.status == "True"
+    return is_wanted and _absence(judgement, observed) is None
 
 
 def _absence(judgement: Judgement, observed: Observed) -> tuple[Reason, str] | None:
