@@ -190,6 +190,15 @@ def test_changing_a_field_changes_the_outcome(path: str) -> None:
     assert outcome(before) != outcome(after)
 
 
+@pytest.mark.parametrize("path", [path for path in CHANGES if path not in ("fleet.replicas", "fleet.suspend")])
+def test_changing_a_field_is_a_change_of_the_declaration(path: str) -> None:
+    change = CHANGES[path]
+    before = {"fleet": merged(FLEET["spec"], change.base or {}), "policy": POLICY["spec"]}
+    after = with_value(before, steps_of(path), change.value)
+
+    assert declared(before) != declared(after)
+
+
 def steps_of(path: str) -> Steps:
     """Return the steps to the first item, or to a new entry of a map."""
     words = path.replace("[]", ".0").replace("{}", ".added").split(".")
@@ -207,15 +216,24 @@ def with_value(specs: Mapping[str, Any], steps: Steps, value: Any) -> dict[str, 
     return result
 
 
-def outcome(specs: Mapping[str, Any]) -> Any:
-    """Return everything that follows from a fleet and a policy, without the hashes of what was declared."""
+def outcome(specs: Mapping[str, Any], *, is_hashed: bool = False) -> Any:
+    """Return everything that follows from a fleet and a policy, without the hashes unless they are asked for."""
     fleet = ModelDeployment.model_validate(FLEET | {"spec": specs["fleet"]})
     policy = in_force([CachePolicy.model_validate(POLICY | {"spec": specs["policy"]})], fleet.metadata.name)
     size = scaling(None, desired=fleet.spec.replicas, previously_desired=None, suspended=fleet.spec.suspend)
     planned = plan(fleet, policy.spec.engine if policy else None, setting())
     if isinstance(planned, Refusal):
         return planned
-    return size, planned.sized, planned.hourly_cents_per_pod, [_without_hashes(child) for child in children(planned)]
+    made = [child if is_hashed else _without_hashes(child) for child in children(planned)]
+    return size, planned.sized, planned.hourly_cents_per_pod, made
+
+
+def declared(specs: Mapping[str, Any]) -> str | None:
+    """Return the digest that tells a user's change from an operator's, or None where the fleet is refused."""
+    result = outcome(specs, is_hashed=True)
+    return (
+        None if isinstance(result, Refusal) else result[-1][-1]["metadata"]["annotations"]["modelfleet.dev/input-hash"]
+    )
 
 
 def _without_hashes(child: dict[str, Any]) -> dict[str, Any]:
