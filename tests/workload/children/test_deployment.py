@@ -70,7 +70,12 @@ def test_a_policy_is_part_of_the_declaration() -> None:
 
 def test_the_image_is_declared_also_where_it_is_the_default_of_this_version(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(deployment, "digest", lambda value: str(seen.append(value)))
+
+    def digest(value: Any) -> str:
+        seen.append(value)
+        return ""
+
+    monkeypatch.setattr(deployment, "digest", digest)
     made(engine={"dtype": "float16"})
 
     [declared] = [value for value in seen if "image" in value]
