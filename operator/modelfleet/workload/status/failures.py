@@ -18,6 +18,8 @@ IMAGE_REASONS = (
     "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError",
     "RegistryUnavailable", "SignatureValidationFailed",
 )  # fmt: skip
+BACKING_OFF = re.compile(r'^Back-off pulling image "[^"]*": \w+: ')
+"""What the kubelet puts before the error between two tries; without it the words stay the same."""
 CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 LONGEST_LINE = 500
 
@@ -101,7 +103,7 @@ def failure_of(pod: Pod, said: str = "") -> Failure | None:
     engine = engine_of(pod)
     waiting = (engine.get("state") or {}).get("waiting") or {}
     if waiting.get("reason") in IMAGE_REASONS:
-        text = waiting.get("message", waiting["reason"])
+        text = BACKING_OFF.sub("", waiting.get("message", waiting["reason"]))
         return Failure(Reason.IMAGE_PULL, f"Pod {name} cannot pull `engine.image`: {text}")
     if waiting.get("reason") in CONFIG_REASONS:
         return Failure(Reason.CONTAINER_CONFIG, f"Pod {name} cannot start: {waiting.get('message', waiting['reason'])}")
