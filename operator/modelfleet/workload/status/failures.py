@@ -21,6 +21,8 @@ IMAGE_REASONS = (
 BACKING_OFF = re.compile(r'^Back-off pulling image "[^"]*": \w+: ')
 """What the kubelet puts before the error between two tries; without it the words stay the same."""
 CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+NEVER_STARTED = ("StartError", "ContainerCannotRun")
+"""Reasons with which a container runtime ends a container whose program it could not start."""
 LONGEST_LINE = 500
 
 LOG_CLUES: tuple[tuple[Reason, re.Pattern[str], str], ...] = (
@@ -115,6 +117,8 @@ def failure_of(pod: Pod, said: str = "") -> Failure | None:
 def _crash(name: str, engine: Mapping[str, Any], said: str) -> Failure:
     states = (engine.get("state") or {}, engine.get("lastState") or {})
     ended = next(state["terminated"] for state in states if "terminated" in state)
+    if ended.get("reason") in NEVER_STARTED:  # as while it waits with RunContainerError, which comes and goes
+        return Failure(Reason.CONTAINER_CONFIG, f"Pod {name} cannot start: {ended.get('message', ended['reason'])}")
     text = said or last_words(ended.get("message", ""))
     for reason, clue, advice in LOG_CLUES:
         if clue.search(ended.get("message", "")) or clue.search(text):
