@@ -90,6 +90,25 @@ def test_an_operators_change_waits_and_everything_else_goes_on(at_most: int, why
     assert (result.scaling.replicas, why in (result.update_pending or "")) == (4, True)
 
 
+def test_a_repair_is_not_held_up_by_the_change_it_repairs() -> None:
+    broken = rolling()
+    broken["metadata"]["annotations"]["modelfleet.dev/template-hash"] = "broken"
+
+    repaired, held = (decision(live=broken, others=[broken], at_most=most) for most in (1, 0))
+
+    assert (is_marked(repaired), repaired.update_pending) == (True, None)
+    assert held.update_pending is not None
+
+
+def test_a_turn_that_another_fleet_is_about_to_take_is_not_free() -> None:
+    found = snapshot(live=applied(annotations=OLD_TEMPLATE))
+
+    taken, free = (decide(found, desired(found), [], most_operator_changes=1, turns_taken=n) for n in (1, 0))
+
+    assert (taken.update_pending is None, taken.takes_turn) == (False, False)
+    assert (free.update_pending is None, free.takes_turn) == (True, True)
+
+
 def test_a_users_change_takes_no_turn() -> None:
     raw = fleet(engine={"maxModelLen": 4096})
 

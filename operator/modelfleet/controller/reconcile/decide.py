@@ -39,6 +39,7 @@ def decide(
 
     A template that changed although the user changed nothing waits until fewer than *most_operator_changes* fleets
     among *deployments* roll for the same reason; *turns_taken* more are about to, which *deployments* cannot show yet.
+    A fleet that rolls already keeps its turn: what it waits for may be the repair of the change before.
     """
     fleet = snapshot.fleet
     size = scaling(
@@ -54,7 +55,8 @@ def decide(
     wanted = next(child for resource, child in desired.children if resource == DEPLOYMENTS)
     live = snapshot.deployment
     if live is not None and is_operators_change(live, wanted):
-        if free_turns(deployments, at_most=most_operator_changes) <= turns_taken:
+        has_turn = is_rolling_for_operator(live) and most_operator_changes > 0
+        if not has_turn and free_turns(deployments, at_most=most_operator_changes) <= turns_taken:
             why = "they are held" if not most_operator_changes else "it waits for its turn"
             kept = tuple((resource, child) for resource, child in desired.children if resource != DEPLOYMENTS)
             return Decision(kept, size, PENDING.format(why=why))
