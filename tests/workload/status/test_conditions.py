@@ -119,6 +119,7 @@ def test_ready(live: Any, pods: list[Pod], judged: dict[str, Any], expected: tup
             deployment(1, STUCK), [unschedulable("no node")], {}, ("True", "Unschedulable"), STALLED, id="no node"
         ),
         pytest.param(deployment(1, STUCK), [SERVING], {}, ("True", "Stable"), SETTLED, id="recovered after all"),
+        pytest.param(deployment(1, STUCK), [LOADING], {}, ("True", "Loading"), STALLED, id="loading for too long"),
         pytest.param(deployment(), [SERVING], {"suspended": True}, ("False", "Suspended"), SETTLED, id="suspended"),
         pytest.param(deployment(), [SERVING], {"accepted": REFUSED}, ("False", "TooLarge"), STALLED, id="refused"),
         pytest.param(
@@ -188,6 +189,27 @@ def test_what_has_to_be_done_is_said_in_the_summary() -> None:
     assert result["Ready"].message == "Pod llama-1 cannot be scheduled: 0/4 nodes are available"
     assert {result[kind].message for kind in ("Available", "Progressing", "Reconciling")} == {result["Ready"].message}
     assert result["Stalled"].message == ""
+
+
+@pytest.mark.parametrize(
+    ("unavailable", "updated", "serving", "is_told"),
+    [
+        pytest.param(0, 0, SERVING, True, id="the old pod has the accelerator"),
+        pytest.param("0%", 0, SERVING, True, id="as a share"),
+        pytest.param(1, 0, SERVING, False, id="the old pod gives way"),
+        pytest.param(0, 2, SERVING, False, id="no rollout"),
+        pytest.param(0, 0, LOADING, False, id="the old pod does not serve either"),
+    ],
+)
+def test_a_rollout_without_a_spare_accelerator_says_what_to_do(
+    unavailable: int | str, updated: int, serving: Pod, *, is_told: bool
+) -> None:
+    live = deployment(2, updatedReplicas=updated)
+    live["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": unavailable}}
+
+    message = findings(live, [serving, unschedulable("Insufficient nvidia.com/gpu.", "llama-9")])["Progressing"].message
+
+    assert ("set `rollout.maxUnavailable` to 1" in message) is is_told
 
 
 def test_pods_that_do_not_count_are_not_looked_at() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from modelfleet.api.conditions import ConditionType, Finding, Reason, Status
 from modelfleet.api.served_names import Verdict, names_finding
+from modelfleet.api.v1alpha1.model_deployment.rollout import ZERO
 from modelfleet.workload.status.observed import Observed
 
 LOADING = (Reason.LOADING, "Replicas load their weights.")
@@ -91,13 +92,23 @@ def _progressing(judgement: Judgement, observed: Observed) -> Finding:
 def _obstacle(observed: Observed) -> tuple[Reason, str] | None:
     """Return what keeps replicas from serving, as a reason and a message."""
     if observed.failure:
-        return observed.failure.reason, observed.failure.message
+        return observed.failure.reason, f"{observed.failure.message}{_spare(observed)}"
     refused = observed.deployment_condition("ReplicaFailure")
     if refused and refused["status"] == "True":
         message = str(refused.get("message", ""))
         reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.CHILD_REFUSED
         return reason, f"Pods cannot be created: {message}"
     return None
+
+
+def _spare(observed: Observed) -> str:
+    """Return what to do about a successor that finds no accelerator because its predecessor has it."""
+    spec = (observed.deployment or {}).get("spec") or {}
+    keeps_all = ((spec.get("strategy") or {}).get("rollingUpdate") or {}).get("maxUnavailable") in ZERO
+    waits = observed.failure is not None and observed.failure.reason is Reason.UNSCHEDULABLE
+    if not (waits and keeps_all and observed.ready and not observed.is_current):
+        return ""
+    return " Old pods keep their accelerators until it is ready: free some, or set `rollout.maxUnavailable` to 1."
 
 
 def _is_coming(judgement: Judgement, observed: Observed) -> bool:
@@ -117,9 +128,9 @@ def _absence(judgement: Judgement, observed: Observed) -> tuple[Reason, str] | N
 
 def _kstatus(judgement: Judgement, observed: Observed, progressing: Finding) -> Iterator[Finding]:
     deadline = observed.deployment_condition("Progressing")
-    gave_up = bool(deadline and deadline["status"] == "False") and observed.failure is not None
-    is_stalled = judgement.accepted.status == "False" or gave_up
     is_settled = progressing.reason in (Reason.STABLE, Reason.SUSPENDED, Reason.OPERATOR_UPDATE_PENDING)
+    gave_up = bool(deadline and deadline["status"] == "False") and not is_settled
+    is_stalled = judgement.accepted.status == "False" or gave_up
     for kind, holds in (
         (ConditionType.RECONCILING, not is_settled and not is_stalled),
         (ConditionType.STALLED, is_stalled),
