@@ -86,7 +86,15 @@ def _progressing(judgement: Judgement, observed: Observed) -> Finding:
     awaited = judgement.desired if judgement.scale.status == "True" else observed.replicas
     if observed.ready < awaited:
         return progressing("True", Reason.LOADING, f"{observed.ready} of {awaited} replicas are ready.")
-    return progressing("True", Reason.STABLE, "The fleet is as its spec says.")
+    return progressing(*_arrival(judgement, observed))
+
+
+def _arrival(judgement: Judgement, observed: Observed) -> tuple[Status, Reason, str]:
+    """Return what is said of the progress of a fleet for which nothing is left to do."""
+    if absence := _absence(judgement, observed):
+        return "False", *absence
+    but = "" if judgement.scale.status == "True" else ", except for its size"
+    return "True", Reason.STABLE, f"The fleet is as its spec says{but}."
 
 
 def _obstacle(observed: Observed) -> tuple[Reason, str] | None:
@@ -130,7 +138,7 @@ def _kstatus(judgement: Judgement, observed: Observed, progressing: Finding) -> 
     deadline = observed.deployment_condition("Progressing")
     is_settled = progressing.reason in (Reason.STABLE, Reason.SUSPENDED, Reason.OPERATOR_UPDATE_PENDING)
     gave_up = bool(deadline and deadline["status"] == "False") and not is_settled
-    is_stalled = judgement.accepted.status == "False" or gave_up
+    is_stalled = judgement.accepted.status == "False" or gave_up or progressing.reason is Reason.FOREIGN_SCALER
     for kind, holds in (
         (ConditionType.RECONCILING, not is_settled and not is_stalled),
         (ConditionType.STALLED, is_stalled),
