@@ -18,12 +18,21 @@ def targets(policy: CachePolicy, fleet: str) -> bool:
 
 def findings(policy: CachePolicy, others: Iterable[CachePolicy], fleets: Collection[str]) -> tuple[Finding, ...]:
     """Return the conditions of *policy*; *others* are the policies and *fleets* the fleets of its namespace."""
-    accepted, resolved = _accepted(policy, [*others, policy]), _resolved(policy, fleets)
-    worse = next((finding for finding in (accepted, resolved) if finding.status == "False"), accepted)
+    return _summarized(_accepted(policy, [*others, policy]), _resolved(policy, fleets))
+
+
+def findings_of_unreadable(problem: str) -> tuple[Finding, ...]:
+    """Return the conditions of a policy that cannot be read, because of *problem*."""
+    return _summarized(Finding(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, problem))
+
+
+def _summarized(*found: Finding) -> tuple[Finding, ...]:
+    """Return *found* with the summary before it and what kstatus reads after it."""
+    worse = next((finding for finding in found if finding.status == "False"), found[0])
     ready = Finding(ConditionType.READY, worse.status, worse.reason, worse.message)
     stalled = Finding(ConditionType.STALLED, "False" if worse.status == "True" else "True", worse.reason)
     settled = Finding(ConditionType.RECONCILING, "False", Reason.STABLE)
-    return ready, accepted, resolved, settled, stalled
+    return ready, *found, settled, stalled
 
 
 def _accepted(policy: CachePolicy, policies: list[CachePolicy]) -> Finding:

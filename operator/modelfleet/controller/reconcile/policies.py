@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from modelfleet.api.conditions import ConditionType, Finding, Reason, merged
+from modelfleet.api.conditions import Finding, merged
 from modelfleet.api.schema.problems import explain
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy, CachePolicyStatus
 from modelfleet.controller.cluster.resources import Json
@@ -13,7 +13,7 @@ from modelfleet.controller.reconcile.gather import policies
 from modelfleet.controller.reconcile.report import Reporter
 from modelfleet.controller.watch.cache import Cache
 from modelfleet.controller.watched import FLEETS, POLICIES, Key
-from modelfleet.workload.cache_policies import findings
+from modelfleet.workload.cache_policies import findings, findings_of_unreadable
 
 
 class PolicyReconciler:
@@ -45,9 +45,7 @@ class PolicyReconciler:
         try:
             policy = CachePolicy.model_validate(raw)
         except ValidationError as error:
-            message = explain(error)
-            kinds = (ConditionType.READY, ConditionType.ACCEPTED)
-            return tuple(Finding(kind, "False", Reason.INVALID_SPEC, message) for kind in kinds)
+            return findings_of_unreadable(explain(error))
         others = [other for other in policies(self._cache, key.namespace) if other.metadata.name != key.name]
         fleets = {fleet["metadata"]["name"] for fleet in self._cache.list(FLEETS, key.namespace)}
         return findings(policy, others, fleets)
