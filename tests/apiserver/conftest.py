@@ -95,10 +95,11 @@ def operator(operators: Operators) -> Operator:
 
 
 @pytest.fixture
-def nobody(operators: Operators) -> Operators:
-    """Return what starts operators, while none runs."""
+def nobody(operators: Operators) -> Iterator[Operators]:
+    """Yield what starts operators, while none runs but those that the test starts."""
     operators.stop_all()
-    return operators
+    yield operators
+    operators.stop_all()
 
 
 @pytest.fixture
