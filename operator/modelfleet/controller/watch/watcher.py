@@ -130,13 +130,14 @@ class Watcher(Generic[Key]):
 
     @contextlib.asynccontextmanager
     async def _reload_on_change(self) -> AsyncIterator[None]:
-        """Start the watches again when the API server knows more or less than before."""
+        """Start the watches again, and ask for everything, when the API server knows more or less than before."""
         before = self._lists.served
         yield
         if self._lists.served != before:
             names = sorted(str(watch.resource) for watch in self._lists.served)
             log.info("the API server's resources changed", extra={"served": names})
             self._reload.set()
+            self._intake.everything()
 
     async def _watch_forever(self) -> None:
         loop, failures = asyncio.get_running_loop(), 0
