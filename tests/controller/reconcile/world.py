@@ -57,8 +57,12 @@ class World:
             raise NotFound(f"there is no {resource.plural} {name}")
         return found
 
-    async def apply(self, resource: Resource, obj: Json, *, manager: str, subresource: str | None = None) -> Json:
+    async def apply(
+        self, resource: Resource, obj: Json, *, manager: str, subresource: str | None = None, force: bool = True
+    ) -> Json:
         """Merge *obj* into what there is, or set a size."""
+        if not force and (resource.plural, obj["metadata"]["name"]) in self.objects:
+            raise Conflict("others own it")
         self.writes.append(f"{obj['kind']} by {manager}")
         if subresource == "scale":
             return self._scale(obj, manager)
@@ -77,8 +81,13 @@ class World:
         stored = self.objects[resource.plural, obj["metadata"]["name"]]
         self.put(resource, merge(stored, {"status": status}))
 
-    async def delete(self, resource: Resource, obj: Json, *, grace_period_seconds: int | None = None) -> None:
+    async def delete(
+        self, resource: Resource, obj: Json, *, grace_period_seconds: int | None = None, unchanged: bool = False
+    ) -> None:
         """Remove *obj*."""
+        stored = self.objects[resource.plural, obj["metadata"]["name"]]
+        if unchanged and stored["metadata"]["resourceVersion"] != obj["metadata"]["resourceVersion"]:
+            raise Conflict("it has changed")
         within = "" if grace_period_seconds is None else f" within {grace_period_seconds} s"
         self.writes.append(f"no {resource.kind} {obj['metadata']['name']}{within}")
         gone = self.objects.pop((resource.plural, obj["metadata"]["name"]))

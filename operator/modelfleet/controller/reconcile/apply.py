@@ -1,6 +1,7 @@
 """Apply: the few writes that bring the cluster from what is to what shall be."""
 
 import asyncio
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 
 from modelfleet.api.names import APPLIED_HASH_ANNOTATION, FIELD_MANAGER, SCALE_MANAGER
@@ -44,10 +45,7 @@ class Applier:
             return
         known = await self._known(fleet, wanted, live)
         parts = [(resource, child) for resource, child in wanted if resource != DEPLOYMENTS]
-        for (
-            resource,
-            child,
-        ) in parts:  # one at a time: a crowd of new fleets is slower when each sends a crowd of writes
+        for resource, child in parts:  # one at a time: many new fleets are slower when each sends many writes at once
             await self._apply_child(resource, child, known)
         deployment = next((child for resource, child in wanted if resource == DEPLOYMENTS), None)
         existing = known.get((DEPLOYMENTS, fleet["metadata"]["name"]))
@@ -65,9 +63,14 @@ class Applier:
                 await self._writer.delete(key[0], child)
 
     async def end_loading_pods(self, pods: Collection[Json]) -> None:
-        """Delete pods again that were deleted while they loaded: a loading vLLM ignores the first SIGTERM."""
+        """
+        Delete pods again that were deleted while they loaded: a loading vLLM ignores the first SIGTERM.
+
+        One that has changed since it was seen may have started, and is left to the pass that its change asks for.
+        """
         for pod in filter(ignores_sigterm, pods):
-            await self._writer.delete(PODS, pod, grace_period_seconds=LOADING_GRACE_SECONDS)
+            with contextlib.suppress(Conflict):
+                await self._writer.delete(PODS, pod, grace_period_seconds=LOADING_GRACE_SECONDS, unchanged=True)
 
     async def _known(self, fleet: Json, wanted: Sequence[tuple[Resource, Json]], live: Children) -> Children:
         """
@@ -92,8 +95,14 @@ class Applier:
 
     async def _apply_child(self, resource: Resource, wanted: Json, known: Children) -> None:
         live, stamped = known.get(_key(resource, wanted)), _stamped(wanted)
-        if live is None or not agrees(stamped, live):
+        if live is None:
+            await self._create(resource, stamped)
+        elif not agrees(stamped, live):
             await self._writer.apply(resource, stamped, manager=FIELD_MANAGER)
+
+    async def _create(self, resource: Resource, obj: Json) -> Json:
+        """Apply what was not found; without force, since whatever came in between may be anybody's."""
+        return await self._writer.apply(resource, obj, manager=FIELD_MANAGER, force=False)
 
     async def _apply_deployment(self, wanted: Json, live: Json | None, *, replicas: int | None) -> None:
         """
@@ -104,8 +113,7 @@ class Applier:
         """
         if live is None:
             stamped = _stamped(wanted)
-            created = stamped | {"spec": stamped["spec"] | {"replicas": 0}}
-            live = await self._writer.apply(DEPLOYMENTS, created, manager=FIELD_MANAGER)
+            live = await self._create(DEPLOYMENTS, stamped | {"spec": stamped["spec"] | {"replicas": 0}})
         if not is_handed_over(live):
             await self._scale(live, replicas)
             return
