@@ -20,15 +20,20 @@ READY_TIMEOUT = "120s"
 
 
 def load_images(lab: Lab, *, engine_versions: tuple[str, ...], progress: Progress) -> None:
-    """Make the operator's image and the stand-in engine's, and give them to the node."""
+    """Make the operator's image and the stand-in engine's, and give them to the node, each once."""
     for archive in (engine.archive(engine_versions, progress=progress), operator_image.archive(progress=progress)):
-        with progress.step(f"gave the node {archive.name}"):
-            lab.load_image(archive)
+        mark = lab.layout.root / f"{archive.stem}.loaded"
+        if not mark.exists():
+            with progress.step(f"gave the node {archive.name}"):
+                lab.load_image(archive)
+            mark.touch()
 
 
 def install_chart(lab: Lab, *, progress: Progress, values: tuple[str, ...] = ()) -> None:
-    """Install the Helm chart, and return when the operator's replicas are ready."""
-    settings = [word for value in (f"image.tag={IMAGE_TAG}", *values) for word in ("--set", value)]
+    """Install or upgrade the Helm chart, and return when the operator's replicas are ready."""
+    # The tag stays the same, so that an upgrade with another image must change something else of the pods.
+    given = (f"image.tag={IMAGE_TAG}", f"podAnnotations.image={operator_image.archive().stem}", *values)
+    settings = [word for value in given for word in ("--set", value)]
     with progress.step("operator installed with the chart, 2 replicas ready"):
         command = ["upgrade", "--install", RELEASE, str(CHART), "--namespace", OPERATOR_NAMESPACE, "--create-namespace"]
         helm(lab, *command, "--wait", "--timeout", READY_TIMEOUT, *settings)

@@ -55,8 +55,12 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         """Open no more streams, and wait for those that are open."""
-        self._stop.set()
+        self.finish()
         self._thread.join()
+
+    def finish(self) -> None:
+        """Open no more streams; returns while the last ones are still open."""
+        self._stop.set()
 
     @property
     def broken(self) -> list[str]:
