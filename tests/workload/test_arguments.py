@@ -275,6 +275,13 @@ def test_extra_arguments_are_refused_by_their_index(extra: list[str], message: s
     assert message in accepted.message
 
 
+def test_every_wrong_argument_is_named() -> None:
+    message = refused(fleet(engine={"extraArgs": ["--no-such-flag", "--seed"]})).accepted.message
+
+    assert message.count("`engine.extraArgs[") == 2
+    assert '"--no-such-flag"; `engine.extraArgs[1]` must be followed by a value' in message
+
+
 @pytest.mark.parametrize(
     ("engine", "message"),
     [

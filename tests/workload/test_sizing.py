@@ -82,6 +82,10 @@ def test_a_refusal_names_the_size_that_comes_closest() -> None:
     assert "at `tensorParallelSize` 4 on nvidia-l4-24gb" in too_large.fits.message
 
 
+def test_a_pod_that_is_too_large_at_any_size_is_refused_with_the_fewest_accelerators() -> None:
+    assert "would need 64 accelerators" in refused(fleet(engine={"pipelineParallelSize": 64})).accepted.message
+
+
 def test_a_fleet_that_only_warns_starts_with_the_size_that_comes_closest() -> None:
     plan = planned(fleet(model={"source": LARGE}, hardware=L4, engine={"fitCheck": "Warn", "pipelineParallelSize": 2}))
 

@@ -111,7 +111,7 @@ def plan(
     if lacking := [*_lacking(wanted, flags)]:
         return _refused(Reason.ENGINE_VERSION, " ".join(lacking))
     if problems := flags.check_extra_args(fleet.spec.engine.extra_args):
-        return _refused(Reason.INVALID_SPEC, " ".join(f"`engine.extraArgs[{p.index}]` {p.message}" for p in problems))
+        return _refused(Reason.INVALID_SPEC, "; ".join(f"`engine.extraArgs[{p.index}]` {p.message}" for p in problems))
     words = tuple(command_line(fleet, wanted, has_flag=flags.has))
     return Plan(fleet, cache, setting, accelerator, flags, sized, words)
 

@@ -68,9 +68,9 @@ def _row_in_use(fit: FitInput, kept: int | None) -> FitRow:
 
 
 def _closest(table: Sequence[FitRow]) -> FitRow:
-    """Return, of refused sizes, the largest that a node has accelerators for and that divides the model."""
+    """Return the largest of refused sizes that divides the model and that a node has accelerators for, or the first."""
     possible = [row for row in table if row.reason not in (FitReason.TOO_MANY_GPUS, FitReason.DOES_NOT_DIVIDE)]
-    return (possible or table)[-1]
+    return possible[-1] if possible else table[0]
 
 
 def architecture_of(fleet: ModelDeployment, catalogue: Catalogue) -> Architecture | None:
