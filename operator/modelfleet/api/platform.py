@@ -1,13 +1,24 @@
 """What the platform team sets once for all fleets; the chart writes it, the operator reads it at start."""
 
+import ipaddress
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from modelfleet.api.schema.base import ApiModel
+from modelfleet.api.schema.rules import rule_error
 from modelfleet.api.schema.types import Int, ListOf, StringMap, text
 
-Cidr = Annotated[str, text(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", at_most=64)]
+
+def _is_network(cidr: str) -> str:
+    try:
+        ipaddress.ip_network(cidr, strict=False)
+    except ValueError as error:
+        raise rule_error(["must be a range of addresses such as `10.0.0.0/8`"]) from error
+    return cidr
+
+
+Cidr = Annotated[str, text(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$", at_most=64), AfterValidator(_is_network)]
 
 PRIVATE_RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 """RFC 1918 and RFC 6598: where clusters take the addresses of their nodes, pods and Services from."""

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from modelfleet import __version__
-from modelfleet.api.catalogue import Catalogue, load_catalogue
+from modelfleet.api.catalogue import Catalogue, CatalogueError, load_catalogue
 from modelfleet.api.names import FIELD_MANAGER, FLEET_LABEL
 from modelfleet.api.platform import Platform
 from modelfleet.api.schema.problems import explain
@@ -45,20 +45,24 @@ def main(settings: Settings) -> None:
     """Run the operator until SIGTERM; raise `SettingsError` when the platform file is not valid."""
     json_logs.configure(settings.log_level)
     tune_collector()
-    platform = read_platform(settings.platform_file)
-    catalogue = load_catalogue(platform.catalogue)
+    platform, catalogue = read_platform(settings.platform_file)
     asyncio.run(Operator(settings, platform, catalogue).run())
 
 
-def read_platform(path: Path | None) -> Platform:
-    """Return what the platform team set in the file at *path*; the defaults where there is none."""
-    if path is None:
-        return Platform()
+def read_platform(path: Path | None) -> tuple[Platform, Catalogue]:
+    """
+    Return what the platform team set in the file at *path*, and its catalogue; the defaults where there is none.
+
+    Raises `SettingsError` that says what is wrong with the file.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return Platform.model_validate(content, extra="forbid")
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path else None
+        platform = Platform.model_validate(content or {}, extra="forbid")
+        return platform, load_catalogue(platform.catalogue)
     except ValidationError as error:
         raise SettingsError(f"{path}: {explain(error)}") from error
+    except CatalogueError as error:
+        raise SettingsError(f"{path}: {error}") from error
     except (OSError, yaml.YAMLError) as error:
         raise SettingsError(f"{path} must be a readable YAML file: {error}") from error
 
