@@ -83,7 +83,7 @@ def control_plane(binaries: Mapping[str, Path], directory: Path) -> Iterator[Con
     """
     tokens = {name: secrets.token_hex(16) for name in ("admin", *USERS)}
     _write_files(directory, tokens)
-    ports = Ports(*_free_ports(3))
+    ports = Ports(*free_ports(3))
     connections = {name: Connection(f"https://{LOOPBACK}:{ports.api}", token) for name, token in tokens.items()}
     plane = ControlPlane(
         connection=connections["admin"],
@@ -159,7 +159,8 @@ def _write_key(path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603 (no shell, no outside input)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of loopback that nobody listens on."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
         return [listener.getsockname()[1] for listener in sockets]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from tests.apiserver import connection
 from tests.apiserver.connection import Connection
-from tests.apiserver.control_plane import OPERATORS, WITH_PARENT
+from tests.apiserver.control_plane import OPERATORS, WITH_PARENT, free_ports
 from tests.apiserver.waiting import eventually
 
 from modelfleet.controller.settings import variable
@@ -34,7 +35,6 @@ STOP_SECONDS = 15
 SETTINGS: dict[str, Any] = {
     "namespace": NAMESPACE,
     "lease_name": "modelfleet-operator",
-    "http_port": 0,
     "lease_duration_seconds": 6,
     "lease_renew_deadline_seconds": 3,
     "lease_retry_seconds": 0.5,
@@ -51,6 +51,7 @@ class Operator:
     name: str
     process: "subprocess.Popen[bytes]"
     log: Path
+    port: int
 
     def records(self) -> list[Record]:
         """Return what it logged so far; what is no JSON is under `text`."""
@@ -74,8 +75,8 @@ class Operator:
 
     def get(self, path: str) -> httpx.Response:
         """Return what its HTTP server answers."""
-        port = self.await_word("serving health and metrics")[0]["port"]
-        return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False)
+        self.await_word("serving health and metrics")
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric over all series that have *labels*."""
@@ -97,6 +98,18 @@ class Operator:
             self.kill()
         return time.monotonic() - started
 
+    def await_ready(self) -> None:
+        """Return once it knows everything, leading or not."""
+        self.await_word("everything is listed")
+
+    def pause(self) -> None:
+        """Stop it in the middle of whatever it does, as a machine that is suspended does."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on where it was paused."""
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it without a farewell."""
         self.process.kill()
@@ -112,18 +125,22 @@ class Operators:
     started: list[Operator] = field(default_factory=list)
     _shared: Operator | None = None
 
-    def start(self, user: str = "operator-a", *, prelude: str = "", **settings: Any) -> Operator:
-        """Start an operator as *user*; *prelude* is Python that runs before it."""
+    def start(
+        self, user: str = "operator-a", *, prelude: str = "", server: str | None = None, **settings: Any
+    ) -> Operator:
+        """Start an operator as *user*; *prelude* is Python that runs before it, *server* another way to the cluster."""
         name = f"{user}-{len(self.started)}"
-        log, kubeconfig = self.directory / f"{name}.log", self.directory / f"{user}.yaml"
-        kubeconfig.write_text(yaml.safe_dump(connection.kubeconfig(self.users[user])))
-        chosen = SETTINGS | {"kubeconfig": kubeconfig, "pod_name": name} | settings
+        log, kubeconfig = self.directory / f"{name}.log", self.directory / f"{name}.yaml"
+        way = Connection(server or self.users[user].server, self.users[user].token)
+        kubeconfig.write_text(yaml.safe_dump(connection.kubeconfig(way)))
+        [port] = free_ports(1)
+        chosen = SETTINGS | {"kubeconfig": kubeconfig, "pod_name": name, "http_port": port} | settings
         environment = os.environ | {variable(key): str(value) for key, value in chosen.items()}
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own program)
                 [*WITH_PARENT, sys.executable, "-c", prelude + PROGRAM], env=environment, stderr=output, stdout=output
             )
-        operator = Operator(name, process, log)
+        operator = Operator(name, process, log, port)
         self.started.append(operator)
         return operator
 
