@@ -19,6 +19,7 @@ from modelfleet.api.schema.problems import explain
 from modelfleet.controller import json_logs, skew
 from modelfleet.controller.claims import ClaimIndex
 from modelfleet.controller.cluster.client import Cluster
+from modelfleet.controller.cluster.errors import Unavailable
 from modelfleet.controller.cluster.events import Recorder
 from modelfleet.controller.cluster.lease import ApiLeaseStore, Lease, unique_identity
 from modelfleet.controller.cluster.resources import PODMONITORS
@@ -79,9 +80,12 @@ class Operator:
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Watch, serve and, while leading, write; until SIGTERM or SIGINT."""
+        """Watch, serve and, while leading, write; until SIGTERM or SIGINT. Raise `SettingsError` without a cluster."""
         settings = self.settings
-        cluster = await Cluster.connect(settings.kubeconfig)
+        try:
+            cluster = await Cluster.connect(settings.kubeconfig)
+        except Unavailable as error:
+            raise SettingsError(str(error)) from error
         self.watcher: Watcher[Key] = Watcher(
             cluster,
             self.cache,
@@ -93,6 +97,7 @@ class Operator:
             on_started=lambda: claim_signals(self._stop),
         )
         metrics.expose_cache(self.cache)
+        metrics.expose_queue(lambda: self._queue)
         claim_signals(self._stop)
         log.info("starting", extra={"version": __version__, "read_only": settings.read_only})
         server = HttpServer(
@@ -146,7 +151,6 @@ class Operator:
         policies = PolicyReconciler(self.cache, reporter, clock=_now)
         reconciles = {Subject.FLEET: fleets.reconcile, Subject.POLICY: policies.reconcile}
         self._queue = queue = KeyedQueue[Key]()
-        metrics.expose_queue(queue)
         self.watcher.enqueue_all()
         try:
             async with asyncio.TaskGroup() as group:

@@ -79,7 +79,7 @@ def test_full_collections_become_rare() -> None:
 async def test_gauges_read_the_queue_and_the_cache_when_asked() -> None:
     queue: KeyedQueue[str] = KeyedQueue()
     cache = Cache([PODS], index_label="fleet")
-    metrics.expose_queue(queue)
+    metrics.expose_queue(lambda: queue)
     metrics.expose_cache(cache)
     queue.add("a", 60)
     cache.observe(PODS, "ADDED", {"metadata": {"name": "p", "namespace": "n", "resourceVersion": "1"}})

@@ -1,6 +1,7 @@
 """What the watches, the cache and the queue tell about themselves."""
 
 import functools
+from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
 
@@ -20,11 +21,11 @@ BUSY = Gauge("modelfleet_queue_busy", "Keys being reconciled.")
 OLDEST = Gauge("modelfleet_queue_oldest_seconds", "For how long the most overdue key has been waiting.")
 
 
-def expose_queue(queue: KeyedQueue[Key]) -> None:
-    """Let the gauges read *queue* whenever they are asked."""
-    DEPTH.set_function(lambda: queue.depth)
-    BUSY.set_function(lambda: queue.busy)
-    OLDEST.set_function(queue.oldest_seconds)
+def expose_queue(current: Callable[[], KeyedQueue[Key] | None]) -> None:
+    """Let the gauges read the queue there is whenever they are asked; 0 while there is none, as on a standby."""
+    DEPTH.set_function(lambda: queue.depth if (queue := current()) else 0)
+    BUSY.set_function(lambda: queue.busy if (queue := current()) else 0)
+    OLDEST.set_function(lambda: queue.oldest_seconds() if (queue := current()) else 0.0)
 
 
 def expose_cache(cache: Cache) -> None:
