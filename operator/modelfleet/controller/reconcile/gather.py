@@ -80,8 +80,17 @@ def _claims(cache: Cache, claims: ClaimIndex, key: Key) -> tuple[Claim, ...]:
     fleets = (
         cache.get(FLEETS, *fleet) for fleet in ((key.namespace, key.name), *claims.rivals((key.namespace, key.name)))
     )
-    read = (_read(raw)[0] for raw in fleets if raw is not None)
-    return tuple(claim_of(fleet) for fleet in read if fleet is not None)
+    found = (_claim(raw) for raw in fleets if raw is not None)
+    return tuple(claim for claim in found if claim is not None)
+
+
+def _claim(raw: Json) -> Claim | None:
+    """Return what a fleet claims; one whose spec cannot be read goes on with the names it has, if any."""
+    fleet, _ = _read(raw)
+    if fleet is not None:
+        return claim_of(fleet)
+    held = frozenset((raw.get("status") or {}).get("servedNames") or ())
+    return Claim(raw["metadata"]["namespace"], raw["metadata"]["name"], names=held, held=held) if held else None
 
 
 def _children(cache: Cache, key: Key) -> dict[tuple[Resource, str], Json]:
