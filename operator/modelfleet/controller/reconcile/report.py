@@ -1,5 +1,6 @@
 """Status: one write per reconcile, only when it says something new, and an Event for each turn of a condition."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ TOLD = (SUMMARY, "Accepted", "NamesAccepted", "AbleToScale", "ResolvedRefs")
 """Conditions whose turns are Events; the others follow from them."""
 PASSING = frozenset({"Loading", "RollingOut", "Pending"})
 """Reasons that are no news: every fleet goes through them, and the Deployment's own Events tell more."""
+REMEMBERED = 4096
+"""Writes that are remembered; beyond so many objects some are repeated while the CRD is older."""
 
 Condition = Mapping[str, Any]
 
@@ -22,16 +25,29 @@ class Reporter:
     def __init__(self, writer: Writer, recorder: Recorder) -> None:
         self._writer = writer
         self._recorder = recorder
+        self._in_vain: OrderedDict[str, tuple[str, Json]] = OrderedDict()
 
     async def report(self, resource: Resource, raw: Json, status: Json) -> bool:
-        """Write *status* unless *raw* has it already, and return whether it was written."""
-        before = raw.get("status") or {}
-        if before == status:
+        """
+        Write *status* unless *raw* has it already, and return whether it was written.
+
+        What an older CRD lacks is lost on every write; the same is not written to the same version again.
+        """
+        before, meta = raw.get("status") or {}, raw["metadata"]
+        patch = merge_patch(before, status)
+        if before == status or self._in_vain.get(meta["uid"]) == (meta["resourceVersion"], patch):
             return False
-        await self._writer.patch_status(resource, raw, merge_patch(before, status))
+        await self._writer.patch_status(resource, raw, patch)
+        self._remember(meta["uid"], (meta["resourceVersion"], patch))
         for condition in turns(before.get("conditions") or (), status["conditions"]):
             self._tell(raw, condition)
         return True
+
+    def _remember(self, uid: str, written: tuple[str, Json]) -> None:
+        self._in_vain[uid] = written
+        self._in_vain.move_to_end(uid)
+        if len(self._in_vain) > REMEMBERED:
+            self._in_vain.popitem(last=False)
 
     def _tell(self, raw: Json, condition: Condition) -> None:
         self._recorder.record(
