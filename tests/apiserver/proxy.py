@@ -1,8 +1,8 @@
 """A way to the API server that tests can interrupt: TCP through loopback."""
 
-import socket
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -11,26 +11,41 @@ CHUNK = 65536
 LOOPBACK = "127.0.0.1"
 
 
+@dataclass(eq=False, slots=True)
+class _Connection:
+    """Both ends of one connection, on their way through."""
+
+    ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
+    is_silent: bool = False
+
+    def abort(self) -> None:
+        for end in self.ends:
+            end.transport.abort()
+
+    async def pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(CHUNK):
+            if not self.is_silent:
+                sink.write(data)
+                await sink.drain()
+        sink.close()
+
+
 @dataclass(slots=True)
 class Proxy:
-    """Passes connections on to *target*; thread-safe."""
+    """Passes connections on; its methods may be called from any thread."""
 
-    target: tuple[str, int]
-    listener: socket.socket
-    _pairs: list["_Pair"] = field(default_factory=list)
+    host: str
+    port: int
+    address: str = ""
+    """address is for a kubeconfig."""
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _connections: set[_Connection] = field(default_factory=set)
     _is_open: bool = True
-
-    @property
-    def address(self) -> str:
-        """Return the address for a kubeconfig."""
-        return f"https://{LOOPBACK}:{self.listener.getsockname()[1]}"
 
     def cut(self) -> None:
         """End every connection, and every new one at once, until `mend`."""
         self._is_open = False
-        for pair in self._pairs:
-            pair.close()
-        self._pairs.clear()
+        self._each(_Connection.abort)
 
     def mend(self) -> None:
         """Pass on new connections again."""
@@ -38,72 +53,69 @@ class Proxy:
 
     def fall_silent(self) -> None:
         """Leave every connection open, and pass nothing on in any of them ever again; new ones work."""
-        for pair in self._pairs:
-            pair.is_silent = True
 
-    def serve(self) -> None:
-        """Accept connections until the listener is closed."""
-        while True:
-            try:
-                near, _ = self.listener.accept()
-            except OSError:
-                return
-            if not self._is_open:
-                near.close()
-                continue
-            try:
-                far = socket.create_connection(self.target)
-            except OSError:
-                near.close()
-                continue
-            pair = _Pair(near, far)
-            self._pairs.append(pair)
-            pair.start()
+        def silence(connection: _Connection) -> None:
+            connection.is_silent = True
 
+        self._each(silence)
 
-@dataclass(slots=True)
-class _Pair:
-    """Two ends of one connection."""
+    def run(self, started: threading.Event) -> None:
+        """Serve until the loop is stopped."""
+        server = self._loop.run_until_complete(asyncio.start_server(self._accept, LOOPBACK, 0))
+        self.address = f"https://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+        started.set()
+        self._loop.run_forever()
+        server.close()
+        self._loop.run_until_complete(self._finish())
+        self._loop.close()
 
-    near: socket.socket
-    far: socket.socket
-    is_silent: bool = False
+    def stop(self) -> None:
+        """End every connection, and the loop."""
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def start(self) -> None:
-        for source, sink in ((self.near, self.far), (self.far, self.near)):
-            threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+    def _each(self, change: Callable[[_Connection], None]) -> None:
+        done = threading.Event()
 
-    def close(self) -> None:
-        for end in (self.near, self.far):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+        def change_all() -> None:
+            for connection in self._connections:
+                change(connection)
+            done.set()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        self._loop.call_soon_threadsafe(change_all)
+        done.wait()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._is_open:
+            writer.transport.abort()
+            return
         try:
-            while data := source.recv(CHUNK):
-                if not self.is_silent:
-                    sink.sendall(data)
+            far_reader, far_writer = await asyncio.open_connection(self.host, self.port)
         except OSError:
-            pass
-        finally:
-            if not self.is_silent:
-                self.close()
-                source.close()
+            writer.transport.abort()
+            return
+        connection = _Connection((writer, far_writer))
+        self._connections.add(connection)
+        pumps = (connection.pump(reader, far_writer), connection.pump(far_reader, writer))
+        await asyncio.gather(*pumps, return_exceptions=True)
+        connection.abort()
+        self._connections.discard(connection)
+
+    async def _finish(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager
 def proxy(server: str) -> Iterator[Proxy]:
     """Run a proxy to the API server at *server*, an `https://` address."""
-    address = urlsplit(server)
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        running = Proxy((str(address.hostname), int(address.port or 443)), listener)
-        thread = threading.Thread(target=running.serve, daemon=True)
-        thread.start()
-        try:
-            yield running
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            running.cut()
-            thread.join()
+    target = urlsplit(server)
+    running, started = Proxy(str(target.hostname), int(target.port or 443)), threading.Event()
+    thread = threading.Thread(target=running.run, args=(started,))
+    thread.start()
+    started.wait()
+    try:
+        yield running
+    finally:
+        running.stop()
+        thread.join()

@@ -1,0 +1,106 @@
+"""The API server goes away and comes back: the operator lives through it, and misses nothing."""
+
+from typing import Any
+
+import pytest
+from tests.apiserver.control_plane import ControlPlane
+from tests.apiserver.namespace import Namespace, template
+from tests.apiserver.operator_process import Operator, Operators
+from tests.apiserver.proxy import proxy
+from tests.apiserver.waiting import eventually
+
+IMPATIENT = """
+from modelfleet.controller.watch import embedded
+embedded.INACTIVITY_SECONDS = 3.0
+"""
+"""An operator that takes a silent watch for dead after seconds, rather than after the minute between bookmarks."""
+
+BRIEF_LEASE: dict[str, Any] = {
+    "lease_duration_seconds": 2,
+    "lease_renew_deadline_seconds": 1,
+    "lease_retry_seconds": 0.3,
+}
+"""Each silent connection costs a request its time, which follows from the Lease's."""
+
+
+def test_operator_outlives_the_api_server(namespace: Namespace, operator: Operator, plane: ControlPlane) -> None:
+    namespace.fleet("before")
+    namespace.fleet("asleep", replicas=0)
+    namespace.await_deployment("before")
+    namespace.await_deployment("asleep")
+
+    plane.kill()
+    operator.await_word("no longer leading")
+    health = operator.get("/healthz"), operator.get("/readyz")
+    plane.start()
+    namespace.fleet("meanwhile")
+    namespace.edit("before", engine={"maxModelLen": 4096})
+    namespace.delete("Service", "asleep")
+
+    namespace.await_deployment("meanwhile", replicas=1)
+    eventually(lambda: "4096" in template(namespace.get("Deployment", "before"))["args"], "the new argument")
+    eventually(lambda: namespace.find("Service", "asleep"), "the Service is back")
+    namespace.await_report("meanwhile")
+    assert [answer.status_code for answer in health] == [200, 200]
+    assert operator.process.poll() is None
+
+
+def test_operator_that_is_cut_off_learns_what_it_missed(
+    namespace: Namespace, nobody: Operators, plane: ControlPlane
+) -> None:
+    with proxy(plane.connection.server) as way:
+        operator = nobody.start(server=way.address)
+        operator.await_leading()
+        for name in ("changed", "deleted", "robbed"):
+            namespace.fleet(name)
+            namespace.await_deployment(name)
+
+        way.cut()
+        operator.await_word("no longer leading")
+        namespace.fleet("made")
+        namespace.edit("changed", replicas=3)
+        namespace.delete("ModelDeployment", "deleted")
+        namespace.delete("Service", "robbed")
+        way.mend()
+
+        namespace.await_deployment("made", replicas=1)
+        namespace.await_deployment("changed", replicas=3)
+        eventually(lambda: namespace.find("Service", "robbed"), "the Service is back")
+        known = "modelfleet_cache_objects"
+        eventually(lambda: operator.metric(known, resource="modeldeployments") == 3, "three fleets are known")
+        assert operator.process.poll() is None
+        operator.stop()
+
+
+def test_operator_notices_connections_that_fell_silent(
+    namespace: Namespace, nobody: Operators, plane: ControlPlane
+) -> None:
+    with proxy(plane.connection.server) as way:
+        operator = nobody.start(server=way.address, prelude=IMPATIENT, **BRIEF_LEASE)
+        operator.await_leading()
+        namespace.fleet()
+        namespace.await_deployment()
+
+        way.fall_silent()
+        namespace.edit(replicas=3)
+
+        namespace.await_deployment(replicas=3)
+        assert operator.process.poll() is None
+        operator.stop()
+
+
+@pytest.mark.parametrize("is_cut_before", [True, False], ids=["before it ever led", "while it leads"])
+def test_operator_that_reaches_nobody_ends_when_it_is_told(
+    nobody: Operators, plane: ControlPlane, is_cut_before: bool
+) -> None:
+    with proxy(plane.connection.server) as way:
+        if is_cut_before:
+            way.cut()
+        operator = nobody.start(server=way.address)
+        operator.await_word("serving health and metrics" if is_cut_before else "leading")
+        way.cut()
+
+        seconds = operator.stop()
+
+        assert operator.process.returncode == 0
+        assert seconds < 5
