@@ -61,7 +61,6 @@ def namespace(lab: Lab, name: str) -> Iterator[str]:
         yield name
     finally:
         lab.kubectl("delete", "mdep,cpol", "--all", "--namespace", name, "--wait=false", check=False)
-        lab.kubectl("delete", "deployments", "--all", "--namespace", name, "--cascade=orphan", check=False)
-        lab.kubectl("delete", "replicasets", "--all", "--namespace", name, "--cascade=orphan", check=False)
-        lab.kubectl("delete", "pods", "--all", "--namespace", name, "--grace-period=0", "--force", check=False)
+        # A namespace that is on its way out takes no new pods, so that those that end now get no successors.
         lab.kubectl("delete", "namespace", name, "--wait=false")
+        lab.kubectl("delete", "pods", "--all", "--namespace", name, "--grace-period=0", "--force", check=False)
