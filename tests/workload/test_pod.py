@@ -58,6 +58,7 @@ def test_labels_of_the_platform_never_replace_those_that_select() -> None:
     added = {"team": "search", "app.kubernetes.io/component": "chat"}
 
     labels = template(fleet(pod={"labels": added, "annotations": {"a": "b"}}))["metadata"]
+    del labels["labels"]["modelfleet.dev/template-hash"]
 
     assert labels["labels"] == {
         "app.kubernetes.io/name": "llama",
@@ -119,7 +120,9 @@ def test_pods_spread_over_nodes_unless_the_platform_says_how() -> None:
 
     assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
     assert spread["labelSelector"] == {"matchLabels": {"modelfleet.dev/fleet": "llama"}}
-    assert pod(pod={"topologySpreadConstraints": [other]})["topologySpreadConstraints"] == [other]
+    assert pod(pod={"topologySpreadConstraints": [other]})["topologySpreadConstraints"] == [
+        {**other, "labelSelector": spread["labelSelector"]}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -69,17 +69,15 @@ def _placement(plan: Plan) -> dict[str, Any]:
         "runtimeClassName": hardware.runtime_class_name,
         "schedulerName": pod.scheduler_name,
         "affinity": pod.affinity,
-        "topologySpreadConstraints": [*pod.topology_spread_constraints] or [_spread_over_nodes(plan)],
+        "topologySpreadConstraints": _spread(plan),
     }
 
 
-def _spread_over_nodes(plan: Plan) -> dict[str, Any]:
-    return {
-        "maxSkew": 1,
-        "topologyKey": "kubernetes.io/hostname",
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": pod_selector(plan.fleet)},
-    }
+def _spread(plan: Plan) -> list[dict[str, Any]]:
+    """Return the user's constraints, or one over nodes; without a selector of their own they are about the fleet."""
+    over_nodes = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+    selector = {"labelSelector": {"matchLabels": pod_selector(plan.fleet)}}
+    return [selector | constraint for constraint in plan.fleet.spec.pod.topology_spread_constraints or (over_nodes,)]
 
 
 def _engine(plan: Plan) -> dict[str, Any]:

@@ -167,12 +167,23 @@ CASES = (
     Case(
         "`replicas` must be at most 1",
         "one-writer",
-        broken=({"spec.replicas": 2}, {"spec.rollout.maxSurge": 1}, {"spec.rollout.maxSurge": "1%"}),
+        broken=(
+            {"spec.replicas": 2},
+            {"spec.rollout.maxSurge": 1},
+            {"spec.rollout.maxSurge": "1%"},
+            {"spec.rollout": {"maxUnavailable": 0}},
+        ),
         kept=(
             {"spec.replicas": 0},
             {"spec.rollout": REMOVED},
             {"spec.replicas": 2, f"{CACHE}.claim.accessMode": REMOVED},
         ),
+    ),
+    Case(
+        "`spec.model.adapters[].name` must differ from `metadata.name`",
+        "smallest",
+        broken=({f"{MODEL}.adapters": [{"name": "smallest", "source": "hf://a/b"}]},),
+        kept=({f"{MODEL}.adapters": [{"name": "sql", "source": "hf://a/b"}]},),
     ),
     Case(
         "`maxSurge` and `maxUnavailable` must not",
@@ -211,7 +222,7 @@ CASES = (
     Case(
         "`volumes[].name` must not",
         "smallest",
-        broken=({f"{POD}.volumes": [{"name": "shm", "emptyDir": {}}]},),
+        broken=tuple({f"{POD}.volumes": [{"name": name, "emptyDir": {}}]} for name in ("shm", "draft", "adapter-12")),
         kept=({f"{POD}.volumes": VOLUMES},),
     ),
     Case(
@@ -219,7 +230,7 @@ CASES = (
         "smallest",
         broken=tuple(
             {POD: {"volumes": VOLUMES, "volumeMounts": [{"name": "a", "mountPath": path}]}}
-            for path in ("/models", "/cache")
+            for path in ("/models", "/models/adapters/0", "/cache")
         ),
         kept=({POD: {"volumes": VOLUMES, "volumeMounts": [{"name": "a", "mountPath": "/cache/a"}]}},),
     ),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from modelfleet.api.catalogue.errors import CatalogueError, nearest, quoted, read_entry
+from modelfleet.api.catalogue.errors import CatalogueError, containing, nearest, quoted, read_entry
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.types import Int, Label, ListOf, Quantity, StringMap, text
 from modelfleet.api.v1alpha1.model_deployment.hardware import Toleration
@@ -81,7 +81,7 @@ class AcceleratorCatalogue:
         """Return the accelerator called *name*; raise CatalogueError with the nearest names."""
         if (entry := self.entries.get(name)) is not None:
             return entry
-        near = nearest(name, self.entries)
+        near = containing(name, self.entries) or nearest(name, self.entries)
         meant = f"did you mean {quoted(near)}?" if near else f"known are {quoted(self.names)}"
         raise CatalogueError(f'"{name}" is not in the accelerator catalogue: {meant}')
 

@@ -21,6 +21,11 @@ def nearest(name: str, known: Iterable[str], *, at_most: int = 3, cutoff: float 
     return tuple(by_lower[match] for match in found)
 
 
+def containing(part: str, known: Iterable[str], *, at_most: int = 3) -> tuple[str, ...]:
+    """Return the first *at_most* of the *known* names that contain *part*, such as `h100`, ignoring case."""
+    return tuple(name for name in sorted(known) if part and part.lower() in name.lower())[:at_most]
+
+
 def quoted(names: Iterable[str]) -> str:
     """Return *names* in quotes, separated by commas: `"a", "b"`."""
     return ", ".join(f'"{name}"' for name in names)

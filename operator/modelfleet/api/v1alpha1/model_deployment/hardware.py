@@ -63,6 +63,6 @@ class Hardware(ApiModel):
     cpu: Quantity | None = None
     """cpu is the CPU request of one pod. Absent means the catalogue's share per accelerator, if it has one."""
     memory: Quantity | None = None
-    """memory is the memory request of one pod, besides shared memory and KV offload. Absent means the catalogue's share per accelerator, if it has one."""
+    """memory is the memory request of one pod, shared memory included; KV offload is added to it. Absent means the catalogue's share per accelerator, if it has one."""
     shared_memory: Quantity | None = None
     """sharedMemory is the size of /dev/shm. Absent means a size from the number of accelerators."""

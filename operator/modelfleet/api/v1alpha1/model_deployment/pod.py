@@ -6,6 +6,7 @@ from pydantic import Field
 
 from modelfleet.api.names import GROUP
 from modelfleet.api.schema.base import ApiModel
+from modelfleet.api.schema.patterns import matches
 from modelfleet.api.schema.rules import Checked, Rule, each, present
 from modelfleet.api.schema.types import Bool, FreeObject, ListOf, ObjectName, StringMap, text
 
@@ -19,8 +20,8 @@ NOT_OURS = Rule(
         lambda labels: [key for key in labels if key.startswith(f"{GROUP}/") or key in OWN_LABELS],
     ),
 )
-OWN_VOLUMES = ("cache", "model", "shm", "tmp")
-OWN_PATHS = ("/cache", "/dev/shm", "/models", "/tmp")  # noqa: S108 (paths inside the engine's container)
+OWN_VOLUMES = "^(adapter-[0-9]+|cache|draft|model|shm|tmp)$"
+OWN_PATHS = "^(/cache|/dev/shm|/tmp|/models(/.*)?)$"
 
 
 class LocalObjectRef(ApiModel):
@@ -84,21 +85,21 @@ class Pod(ApiModel):
             ),
         ),
         Rule(
-            cel=f"!has(self.volumes) || self.volumes.all(v, !(v.name in {list(OWN_VOLUMES)}))",
-            holds=lambda p: not {v.name for v in p.volumes} & set(OWN_VOLUMES),
-            message=f"`volumes[].name` must not be one of {', '.join(OWN_VOLUMES)}: the operator's own volumes have these names",
+            cel=f"!has(self.volumes) || self.volumes.all(v, !v.name.matches('{OWN_VOLUMES}'))",
+            holds=lambda p: not any(matches(OWN_VOLUMES, v.name) for v in p.volumes),
+            message="`volumes[].name` must not be cache, draft, model, shm, tmp or adapter-<number>: the operator's own volumes have these names",
             found=each(
-                f"self.volumes.filter(v, v.name in {list(OWN_VOLUMES)}).map(v, v.name)",
-                lambda p: [v.name for v in p.volumes if v.name in OWN_VOLUMES],
+                f"self.volumes.filter(v, v.name.matches('{OWN_VOLUMES}')).map(v, v.name)",
+                lambda p: [v.name for v in p.volumes if matches(OWN_VOLUMES, v.name)],
             ),
         ),
         Rule(
-            cel=f"!has(self.volumeMounts) || self.volumeMounts.all(m, !(m.mountPath in {list(OWN_PATHS)}))",
-            holds=lambda p: not {m.mount_path for m in p.volume_mounts} & set(OWN_PATHS),
-            message=f"`volumeMounts[].mountPath` must not be one of {', '.join(OWN_PATHS)}: the operator mounts its own volumes there",
+            cel=f"!has(self.volumeMounts) || self.volumeMounts.all(m, !m.mountPath.matches('{OWN_PATHS}'))",
+            holds=lambda p: not any(matches(OWN_PATHS, m.mount_path) for m in p.volume_mounts),
+            message="`volumeMounts[].mountPath` must not be /cache, /dev/shm, /tmp, nor /models or below it: the operator mounts its own volumes there",
             found=each(
-                f"self.volumeMounts.filter(m, m.mountPath in {list(OWN_PATHS)}).map(m, m.mountPath)",
-                lambda p: [m.mount_path for m in p.volume_mounts if m.mount_path in OWN_PATHS],
+                f"self.volumeMounts.filter(m, m.mountPath.matches('{OWN_PATHS}')).map(m, m.mountPath)",
+                lambda p: [m.mount_path for m in p.volume_mounts if matches(OWN_PATHS, m.mount_path)],
             ),
         ),
     )
@@ -120,7 +121,7 @@ class Pod(ApiModel):
     affinity: FreeObject | None = None
     """affinity is the pods' affinity, as in Kubernetes."""
     topology_spread_constraints: Annotated[tuple[FreeObject, ...], ListOf(8)] = ()
-    """topologySpreadConstraints replace the default, which spreads pods over nodes where it can."""
+    """topologySpreadConstraints replace the default, which spreads pods over nodes where it can. One without a labelSelector is about the fleet's pods."""
     scheduler_name: ObjectName | None = None
     """schedulerName is the scheduler to use. Absent means the cluster's default."""
     security_context: FreeObject | None = None

@@ -22,19 +22,30 @@ def _keeps_one_writer(spec: "ModelDeploymentSpec") -> bool:
     cache = spec.weights.cache
     if cache is None or cache.claim is None or cache.claim.access_mode != "ReadWriteOnce":
         return True
-    return spec.replicas <= 1 and spec.rollout.max_surge in (None, *ZERO)
+    return spec.replicas <= 1 and spec.rollout.max_surge in (None, *ZERO) and spec.rollout.max_unavailable not in ZERO
 
 
 ONE_WRITER = Rule(
     cel="!has(self.weights) || !has(self.weights.cache) || !has(self.weights.cache.claim) "
     "|| self.weights.cache.claim.accessMode != 'ReadWriteOnce' "
-    "|| (self.replicas <= 1 && (!has(self.rollout.maxSurge) || self.rollout.maxSurge in [dyn(0), dyn('0%')]))",
+    "|| (self.replicas <= 1 && (!has(self.rollout.maxSurge) || self.rollout.maxSurge in [dyn(0), dyn('0%')])"
+    " && !(has(self.rollout.maxUnavailable) && self.rollout.maxUnavailable in [dyn(0), dyn('0%')]))",
     holds=_keeps_one_writer,
     message=(
-        "`replicas` must be at most 1 and `rollout.maxSurge` 0 or absent while `weights.cache.claim.accessMode` is "
-        "ReadWriteOnce: a second pod could not mount the claim; use ReadWriteMany"
+        "`replicas` must be at most 1, `rollout.maxSurge` 0 or absent and `rollout.maxUnavailable` not 0 while "
+        "`weights.cache.claim.accessMode` is ReadWriteOnce: a second pod could not mount the claim; use ReadWriteMany"
     ),
-    found=fields("replicas", "rollout.maxSurge"),
+    found=fields("replicas", "rollout.maxSurge", "rollout.maxUnavailable"),
+)
+OWN_NAME = Rule(
+    cel="!has(self.spec.model.adapters) || has(self.spec.model.servedNames) "
+    "|| self.spec.model.adapters.all(a, a.name != self.metadata.name)",
+    holds=lambda kind: (
+        bool(kind.spec.model.served_names)
+        or kind.metadata.name not in {adapter.name for adapter in kind.spec.model.adapters}
+    ),
+    message="`spec.model.adapters[].name` must differ from `metadata.name` while `servedNames` is absent: the base model has that name",
+    found=fields("metadata.name"),
 )
 
 
@@ -64,7 +75,7 @@ class ModelDeploymentSpec(ApiModel):
 class ModelDeployment(ApiModel):
     """ModelDeployment serves one model with a fleet of identical vLLM replicas."""
 
-    rules = (NAME_RULE,)
+    rules = (NAME_RULE, OWN_NAME)
 
     api_version: Literal["modelfleet.dev/v1alpha1"] = API_VERSION
     kind: Literal["ModelDeployment"] = "ModelDeployment"
