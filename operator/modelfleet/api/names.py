@@ -30,6 +30,8 @@ INPUT_HASH_ANNOTATION = f"{GROUP}/input-hash"
 """Digest of what the user declared for this pod template: tells a user's change from an operator's."""
 TEMPLATE_HASH_ANNOTATION = f"{GROUP}/template-hash"
 """Digest of the pod template as the operator last applied it."""
+TEMPLATE_HASH_LABEL = TEMPLATE_HASH_ANNOTATION
+"""On pods: the digest of the template they were made from."""
 OPERATOR_CHANGE_ANNOTATION = f"{GROUP}/operator-change"
 """On Deployments whose last change of template came from a new operator or catalogue."""
 TENSOR_PARALLEL_ANNOTATION = f"{GROUP}/tensor-parallel-size"

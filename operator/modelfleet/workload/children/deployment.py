@@ -5,6 +5,7 @@ from typing import Any
 from modelfleet.api.names import (
     INPUT_HASH_ANNOTATION,
     TEMPLATE_HASH_ANNOTATION,
+    TEMPLATE_HASH_LABEL,
     TENSOR_PARALLEL_ANNOTATION,
     TENSOR_PARALLEL_INPUTS_ANNOTATION,
 )
@@ -24,12 +25,14 @@ def deployment(plan: Plan) -> dict[str, Any]:
     Return the Deployment, without `replicas`: the size belongs to the scale subresource.
 
     Its annotations tell a change by the user from one by the operator or the catalogue, and keep the
-    tensor-parallel size that was chosen.
+    tensor-parallel size that was chosen; its pods carry the digest of the template they were made from.
     """
     template = pod_template(plan)
+    template_hash = digest(template)
+    template["metadata"]["labels"][TEMPLATE_HASH_LABEL] = template_hash
     annotations = {
         INPUT_HASH_ANNOTATION: input_hash(plan),
-        TEMPLATE_HASH_ANNOTATION: digest(template),
+        TEMPLATE_HASH_ANNOTATION: template_hash,
         TENSOR_PARALLEL_ANNOTATION: str(plan.sized.tensor_parallel_size),
         TENSOR_PARALLEL_INPUTS_ANNOTATION: sizing_inputs(plan.fleet),
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from modelfleet.api.names import TRAFFIC_LABEL, TRAFFIC_SERVING
+from modelfleet.api.names import TEMPLATE_HASH_ANNOTATION, TEMPLATE_HASH_LABEL, TRAFFIC_LABEL, TRAFFIC_SERVING
 from modelfleet.workload.status.failures import Failure, Pod, is_live, is_ready, worst_failure
 
 
@@ -41,12 +41,20 @@ class Observed:
 
     @property
     def is_current(self) -> bool:
-        """Return whether the Deployment's controller saw its latest spec, and every pod has its latest template."""
+        """
+        Return whether every pod has the Deployment's latest template.
+
+        Its controller says so, once it saw the latest spec. Until then the pods do, or else every new size would look
+        like a new template for a moment.
+        """
         if self.deployment is None:
             return False
-        status = self.deployment.get("status") or {}
-        seen = status.get("observedGeneration", 0) >= self.deployment["metadata"].get("generation", 0)
-        return bool(seen and status.get("updatedReplicas", 0) == status.get("replicas", 0))
+        meta, status = self.deployment["metadata"], self.deployment.get("status") or {}
+        if status.get("observedGeneration", 0) >= meta.get("generation", 0):
+            return bool(status.get("updatedReplicas", 0) == status.get("replicas", 0))
+        latest = (meta.get("annotations") or {}).get(TEMPLATE_HASH_ANNOTATION)
+        made_from = {pod["metadata"]["labels"].get(TEMPLATE_HASH_LABEL) for pod in self.live}
+        return latest is not None and made_from == {latest}
 
     def deployment_condition(self, condition_type: str) -> Mapping[str, Any] | None:
         """Return a condition of the Deployment, or None."""
