@@ -6,11 +6,12 @@ One lab with the operator installed by the chart for all stories, and a namespac
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
 from e2e import installation
-from e2e.cluster import Namespace
+from e2e.cluster import Namespace, environment, small_fleet
 from e2e.lab import Lab, Progress, Request
 from e2e.lab.node_shape import NodeShape
 
@@ -18,6 +19,14 @@ ENGINE_VERSIONS = ("0.33.0", "0.17.1")
 LAB_NAME = os.environ.get("E2E_LAB", "e2e")
 SHAPE = NodeShape(gpus=16, cpu="384", memory="4Ti")
 """Twice the usual machine: stories wait at the same time where they can."""
+LAST = ("test_failover.py", "test_liveness.py", "test_installing.py")
+"""They disturb everybody else, or wait for what began with the session, or take the operator away."""
+HUNG = "hung"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files in LAST behind the others."""
+    items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +39,31 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def fleet_lab(lab: Lab) -> Lab:
-    """The lab with engine images and the operator, as the chart installs it."""
+def fleet_lab(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The lab with engine images and the operator, as the chart installs it; and an engine that hangs meanwhile."""
     progress = Progress()
     installation.load_images(lab, engine_versions=ENGINE_VERSIONS, progress=progress)
     installation.install_chart(lab, progress=progress)
-    return lab
+    is_asked_for = any("hung" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    with _hanging_engine(lab) if is_asked_for else nullcontext():
+        yield lab
+
+
+@contextmanager
+def _hanging_engine(lab: Lab) -> Iterator[None]:
+    """Hang an engine now: the kubelet needs some minutes to find out, and the last stories ask whether it did."""
+    with installation.namespace(lab, HUNG):
+        namespace = Namespace(lab, HUNG)
+        namespace.apply(small_fleet(HUNG, engine=environment(1, VLLM_STANDIN_FAULTS="1")))
+        namespace.wait_ready(HUNG)
+        namespace.post_to_pod(namespace.ready_pods(HUNG)[0], "/_standin/hang")
+        yield
+
+
+@pytest.fixture(scope="session")
+def hung(fleet_lab: Lab) -> Namespace:
+    """The namespace of the engine that hangs since the session began."""
+    return Namespace(fleet_lab, HUNG)
 
 
 @pytest.fixture
