@@ -24,7 +24,7 @@ check: setup ## Static checks and unit tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy e2e/lab e2e/images e2e/engine
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q -m "not apiserver" tests
 
 test: setup ## Everything a change must pass: static, unit, real API server, real node; one summary line

@@ -40,7 +40,7 @@ STATIC_CHECKS: dict[str, list[str]] = {
     "lint": ["ruff", "check", "--quiet", "."],
     "types": ["mypy"],
     "types of the test equipment": ["mypy", "e2e/lab", "e2e/images", "e2e/engine"],
-    "layers": ["lint-imports"],
+    "layers": ["lint-imports", "--no-logo"],
 }
 TIERS: dict[str, list[str]] = {
     "unit": ["-m", "not apiserver", "tests"],
