@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.problems import explain
 from modelfleet.api.served_names import Claim, claim_of
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy
-from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment, ModelDeploymentStatus
 from modelfleet.controller.claims import ClaimIndex
 from modelfleet.controller.cluster.resources import DEPLOYMENTS, PODS, Json, Resource
 from modelfleet.controller.watch.cache import Cache
 from modelfleet.controller.watched import CHILDREN, FLEETS, POLICIES, Key
 from modelfleet.workload.cache_policies import in_force
+
+Status = TypeVar("Status", bound=ApiModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Snapshot:
     fleet: ModelDeployment | None
     invalid: str
     """invalid says why the spec cannot be read, where *fleet* is None."""
+    status: ModelDeploymentStatus
+    """status is what was last written, as far as it can be read."""
     policy: CachePolicy | None
     claims: tuple[Claim, ...]
     """claims are the fleet's own and its rivals'."""
@@ -46,6 +52,7 @@ def gather(cache: Cache, claims: ClaimIndex, key: Key) -> Snapshot | None:
         raw=raw,
         fleet=fleet,
         invalid=invalid,
+        status=fleet.status if fleet else readable_status(ModelDeploymentStatus, raw),
         policy=in_force(policies(cache, key.namespace), key.name),
         claims=_claims(cache, claims, key) if fleet else (),
         children=_children(cache, key),
@@ -63,15 +70,28 @@ def policies(cache: Cache, namespace: str) -> list[CachePolicy]:
     found = []
     for raw in cache.list(POLICIES, namespace):
         try:
-            found.append(CachePolicy.model_validate(raw))
+            found.append(read_policy(raw))
         except ValidationError:  # an older CRD let it in; its own reconcile says so
             continue
     return found
 
 
+def read_policy(raw: Json) -> CachePolicy:
+    """Return a CachePolicy, or raise `ValidationError`; what its status says does not matter."""
+    return CachePolicy.model_validate(raw | {"status": {}})
+
+
+def readable_status(model: type[Status], raw: Json) -> Status:
+    """Return the status in *raw*, or an empty one where another version wrote what this one cannot read."""
+    try:
+        return model.model_validate(raw.get("status") or {})
+    except ValidationError:
+        return model()
+
+
 def _read(raw: Json) -> tuple[ModelDeployment | None, str]:
     try:
-        return ModelDeployment.model_validate(raw), ""
+        return ModelDeployment.model_validate(raw | {"status": readable_status(ModelDeploymentStatus, raw)}), ""
     except ValidationError as error:
         return None, explain(error)
 

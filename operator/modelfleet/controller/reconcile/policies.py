@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from modelfleet.api.conditions import Finding, merged
 from modelfleet.api.schema.problems import explain
-from modelfleet.api.v1alpha1.cache_policy import CachePolicy, CachePolicyStatus
+from modelfleet.api.v1alpha1.cache_policy import CachePolicyStatus
 from modelfleet.controller.cluster.resources import Json
-from modelfleet.controller.reconcile.gather import policies
+from modelfleet.controller.reconcile.gather import policies, read_policy, readable_status
 from modelfleet.controller.reconcile.report import Reporter
 from modelfleet.controller.watch.cache import Cache
 from modelfleet.controller.watched import FLEETS, POLICIES, Key
@@ -32,7 +32,7 @@ class PolicyReconciler:
         await self._reporter.report(POLICIES, raw, self._status(raw, key))
 
     def _status(self, raw: Json, key: Key) -> Json:
-        before = CachePolicyStatus.model_validate(raw.get("status") or {})
+        before = readable_status(CachePolicyStatus, raw)
         status = CachePolicyStatus(
             observed_generation=raw["metadata"]["generation"],
             conditions=merged(
@@ -43,7 +43,7 @@ class PolicyReconciler:
 
     def _findings(self, raw: Json, key: Key) -> tuple[Finding, ...]:
         try:
-            policy = CachePolicy.model_validate(raw)
+            policy = read_policy(raw)
         except ValidationError as error:
             return findings_of_unreadable(explain(error))
         others = [other for other in policies(self._cache, key.namespace) if other.metadata.name != key.name]

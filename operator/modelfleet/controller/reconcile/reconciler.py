@@ -15,7 +15,6 @@ from typing import Any
 from modelfleet.api.conditions import ConditionType, Finding, Reason
 from modelfleet.api.served_names import Verdict, claim_of, judge
 from modelfleet.api.v1alpha1.metadata import ObjectMeta
-from modelfleet.api.v1alpha1.model_deployment import ModelDeploymentStatus
 from modelfleet.controller.claims import ClaimIndex
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.errors import Forbidden, Invalid
@@ -132,10 +131,9 @@ class FleetReconciler:
             pods=snapshot.pods,
             last_words=await self._logs.last_words(snapshot.pods),
         )
-        before = ModelDeploymentStatus.model_validate(snapshot.raw.get("status") or {})
         judgement = Judgement(
             accepted=desired.accepted,
-            names=_names(snapshot, before),
+            names=_names(snapshot),
             fits=desired.fits,
             scale=decision.scaling.finding,
             desired=decision.scaling.desired,
@@ -143,12 +141,12 @@ class FleetReconciler:
             update_pending=decision.update_pending,
         )
         fleet = ObjectMeta.model_validate(snapshot.raw["metadata"])
-        after = status(fleet, before, judgement, observed, plan=desired.plan, now=self._clock())
+        after = status(fleet, snapshot.status, judgement, observed, plan=desired.plan, now=self._clock())
         await self._reporter.report(FLEETS, snapshot.raw, after)
 
 
-def _names(snapshot: Snapshot, before: ModelDeploymentStatus) -> Verdict:
+def _names(snapshot: Snapshot) -> Verdict:
     """Return which names are the fleet's own; one whose spec cannot be read keeps what it has."""
     if snapshot.fleet is None:
-        return Verdict(frozenset(before.served_names))
+        return Verdict(frozenset(snapshot.status.served_names))
     return judge(claim_of(snapshot.fleet), snapshot.claims)
