@@ -56,8 +56,6 @@ class Reason(StrEnum):
     """A pod cannot start because a Secret, ConfigMap or key it names is missing."""
     CRASH_LOOP = "CrashLoop"
     """The engine ends again and again; the message holds its last log line."""
-    DELETING = "Deleting"
-    """The object is being deleted."""
     DOES_NOT_DIVIDE = "DoesNotDivide"
     """The tensor-parallel size does not divide the model's heads, layers or quantization blocks as vLLM requires."""
     ENGINE_VERSION = "EngineVersion"

@@ -8,7 +8,7 @@ from tests.controller.fake_api import FakeApi, serving
 
 from modelfleet.controller.cluster.client import PAGE_SIZE, Cluster
 from modelfleet.controller.cluster.errors import Conflict, Forbidden, Invalid, NotFound, NotLeader, Unavailable
-from modelfleet.controller.cluster.resources import DEPLOYMENTS, NODES, PODMONITORS, PODS, SERVICES, Json, Resource
+from modelfleet.controller.cluster.resources import DEPLOYMENTS, NODES, PODS, SERVICES, Json, Resource
 
 
 @pytest.fixture
@@ -237,18 +237,6 @@ async def test_the_tail_of_a_log_is_text_and_empty_without_a_log(api: FakeApi, c
 
     assert (text, nothing) == ("last line\n", "")
     assert api.queries[0]["previous"] == "true"
-
-
-@pytest.mark.parametrize(
-    ("resource", "exists"),
-    [
-        pytest.param(DEPLOYMENTS, True, id="served"),
-        pytest.param(PODMONITORS, False, id="group not served"),
-        pytest.param(Resource("apps/v1", "DaemonSet", "daemonsets"), False, id="kind not served"),
-    ],
-)
-async def test_an_api_is_there_or_not(cluster: Cluster, resource: Resource, exists: bool) -> None:
-    assert await cluster.api_exists(resource.api_version, resource.plural) is exists
 
 
 async def test_requests_carry_the_token(api: FakeApi) -> None:

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from modelfleet.controller.serve.http import Check, HttpServer, once
+from modelfleet.controller.serve.http import Check, HttpServer
 
 
 async def fetch(path: str, *, live: dict[str, Check] | None = None, ready: dict[str, Check] | None = None) -> str:
@@ -38,10 +38,3 @@ async def test_metrics_are_prometheus_text() -> None:
 
     assert answer.startswith("200 text/plain")
     assert "modelfleet_tests_total 1.0" in answer
-
-
-def test_readiness_once_reached_stays() -> None:
-    complete = iter([False, True, False])
-    check = once(lambda: next(complete), problem="the caches must be complete once")
-
-    assert [check(), check(), check()] == ["the caches must be complete once", None, None]

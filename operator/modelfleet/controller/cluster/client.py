@@ -225,16 +225,6 @@ class Cluster:
         except (NotFound, Invalid):  # 400: the container has not started, or not ended before
             return ""
 
-    async def api_exists(self, api_version: str, plural: str) -> bool:
-        """Return whether the API server serves *plural* at *api_version*."""
-        root = Resource(api_version, "", plural).root
-        call = Call(verb="discover", method="GET", path=root, resource=plural)
-        try:
-            served = await self.transport.json(call)
-        except NotFound:
-            return False
-        return any(resource["name"] == plural for resource in served.get("resources", ()))
-
 
 def _write_query(manager: str, *, subresource: str | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Return the query of a write; a status field that the installed CRD lacks is a warning, elsewhere an error."""

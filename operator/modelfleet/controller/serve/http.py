@@ -78,15 +78,3 @@ def _probe(checks: Mapping[str, Check]) -> web.Response:
     problems = {name: check() for name, check in checks.items()}
     lines = [f"{name}: {problem or 'ok'}" for name, problem in problems.items()] or ["ok"]
     return web.Response(text="\n".join(lines) + "\n", status=FAILED if any(problems.values()) else 200)
-
-
-def once(condition: Callable[[], bool], *, problem: str) -> Check:
-    """Return a check that fails with *problem* until *condition* held for the first time, and never again."""
-    held = False
-
-    def check() -> str | None:
-        nonlocal held
-        held = held or condition()
-        return None if held else problem
-
-    return check
