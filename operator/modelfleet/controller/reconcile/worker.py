@@ -26,6 +26,9 @@ for subject in Subject:
     SECONDS.labels(subject.value)
     FAILURES.labels(subject.value)
 
+FENCED_SECONDS = 1.0
+"""How soon a key comes again whose writes were held back: a lease that is renewed at the last moment stays ours."""
+
 log = logging.getLogger(__name__)
 
 
@@ -53,12 +56,12 @@ class Workers:
                 self._queue.done(key, failed=failed)
 
     async def _reconcile(self, key: Key) -> bool:
-        """Return whether the reconcile of *key* succeeded; a process that no longer leads does not try again."""
+        """Return whether the reconcile of *key* succeeded, and ask for it again where it wants to come again."""
         started = time.perf_counter()
         try:
             again_in = await self._reconciles[key.subject](key)
-        except NotLeader:
-            return True  # the next leader starts with every key
+        except NotLeader:  # the next leader starts with every key, unless it is this process after all
+            again_in = FENCED_SECONDS
         except ClusterError as error:
             self._failed(key, str(error))
             return False
