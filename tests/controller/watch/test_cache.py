@@ -69,6 +69,16 @@ def test_a_foreign_change_that_our_write_overtook_is_news() -> None:
     assert known_version(seen) == 10
 
 
+def test_a_list_that_shows_only_our_write_may_hide_a_foreign_change_before_it() -> None:
+    seen = cache()
+    seen.observe(DEPLOYMENTS, "ADDED", obj(5))
+    seen.observe(DEPLOYMENTS, "MODIFIED", obj(8), own=True)
+
+    first, second = (seen.replace(DEPLOYMENTS, [obj(8)], resource_version="9") for _ in range(2))
+
+    assert (first, second) == ((Change("MODIFIED", obj(8)),), ())
+
+
 def test_an_answer_to_our_write_does_not_bring_back_what_was_deleted() -> None:
     seen = cache()
     seen.observe(DEPLOYMENTS, "ADDED", obj(5))

@@ -6,7 +6,8 @@ Invariants
   was under way, the answer to one of our own writes.
 - What was deleted stays deleted until a newer version shows that it was created again.
 - News is told exactly once: what was stored from our own answers is no news when the watch repeats it, but a foreign
-  change between two of our writes is, although its object is older than what is stored.
+  change between two of our writes is, although its object is older than what is stored. Where a list comes between,
+  it may be told once too often.
 
 Resource versions are compared as integers, as Kubernetes documents for versions of one resource.
 """
@@ -106,7 +107,7 @@ class Cache:
         if event_type == DELETED:
             return self._forget(shelf, key, version) if version >= known else False
         if version <= known:
-            return not own and _is_hidden_news(shelf, key, version)
+            return not own and _is_hidden_news(shelf, key, version, is_listed=event_type is None)
         self._keep(shelf, key, self._slimmed(resource, obj))
         if own:
             shelf.own_versions.setdefault(key, set()).add(version)
@@ -182,14 +183,18 @@ class Cache:
         return value
 
 
-def _is_hidden_news(shelf: _Shelf, key: Name, version: int) -> bool:
-    """Return whether an old object is a foreign change that an answer of ours has overtaken."""
+def _is_hidden_news(shelf: _Shelf, key: Name, version: int, *, is_listed: bool) -> bool:
+    """
+    Return whether an object that is known may be a foreign change that an answer of ours has overtaken.
+
+    A watch shows each version in turn. A list shows the last one alone, which holds whatever was changed before.
+    """
     own = shelf.own_versions.get(key)
     if not own or key not in shelf.objects:
         return False
     if version >= max(own):
         del shelf.own_versions[key]
-        return False
+        return is_listed
     return version not in own
 
 
