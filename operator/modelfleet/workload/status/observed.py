@@ -54,7 +54,7 @@ class Observed:
             return bool(status.get("updatedReplicas", 0) == status.get("replicas", 0))
         latest = (meta.get("annotations") or {}).get(TEMPLATE_HASH_ANNOTATION)
         made_from = {pod["metadata"]["labels"].get(TEMPLATE_HASH_LABEL) for pod in self.live}
-        return latest is not None and made_from == {latest}
+        return latest is not None and made_from <= {latest}
 
     def deployment_condition(self, condition_type: str) -> Mapping[str, Any] | None:
         """Return a condition of the Deployment, or None."""
