@@ -49,6 +49,7 @@ class Operator:
     """One running operator."""
 
     name: str
+    user: str
     process: "subprocess.Popen[bytes]"
     log: Path
     port: int
@@ -140,7 +141,7 @@ class Operators:
             process = subprocess.Popen(  # noqa: S603 (our own program)
                 [*WITH_PARENT, sys.executable, "-c", prelude + PROGRAM], env=environment, stderr=output, stdout=output
             )
-        operator = Operator(name, process, log, port)
+        operator = Operator(name, user, process, log, port)
         self.started.append(operator)
         return operator
 
@@ -199,4 +200,6 @@ def _record(line: str) -> Record:
 
 
 def _is_defect(record: Record) -> bool:
-    return "text" in record or "exception" in record or record.get("level") in ("ERROR", "CRITICAL")
+    """Return whether a record is a traceback, no record at all, or an error; kopf calls a lost connection one."""
+    is_error = record.get("level") in ("ERROR", "CRITICAL") and not str(record.get("logger")).startswith("kopf.")
+    return "text" in record or "exception" in record or is_error

@@ -4,6 +4,8 @@ import datetime as dt
 import itertools
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from e2e.lab import audit
@@ -19,21 +21,56 @@ BUSY_SECONDS = 3
 """What a busy machine may add to anything."""
 CROWD = 12
 ONE_WRITE = ("serviceaccounts", "services", "networkpolicies", "poddisruptionbudgets")
-CREATED = 201
+CREATED, REFUSED = 201, 400
+
+
+@dataclass(slots=True)
+class Pair:
+    """An operator that leads, and one that waits."""
+
+    leader: Operator
+    follower: Operator
+
+    @property
+    def users(self) -> list[str]:
+        """Return the users of both, in the order in which they lead."""
+        return [self.leader.user, self.follower.user]
+
+
+@pytest.fixture(scope="module")
+def survivors(operators: Operators) -> Iterator[list[Operator]]:
+    """Yield the operators that a test leaves running, the one that leads first."""
+    operators.stop_all()
+    yield []
+    operators.stop_all()
 
 
 @pytest.fixture
-def pair(nobody: Operators) -> tuple[Operator, Operator]:
-    """Return an operator that leads, and one that waits."""
-    leader = nobody.start("operator-a")
+def pair(operators: Operators, survivors: list[Operator]) -> Iterator[Pair]:
+    """Yield an operator that leads and one that waits: those of the last test, as far as they live."""
+    free = iter(sorted({*operators.users} - {operator.user for operator in survivors}))
+    leader = survivors[0] if survivors else operators.start(next(free))
     leader.await_leading()
-    follower = nobody.start("operator-b")
+    follower = survivors[1] if survivors[1:] else operators.start(next(free))
     follower.await_ready()
-    return leader, follower
+    yield Pair(leader, follower)
+    alive = [operator for operator in (follower, leader) if operator.process.poll() is None]
+    survivors[:] = sorted(alive, key=lambda operator: operator.metric("modelfleet_leader"), reverse=True)
+
+
+def test_follower_answers_and_watches_but_does_not_write(namespace: Namespace, pair: Pair, plane: ControlPlane) -> None:
+    mark = audit.position(plane.audit_log)
+    namespace.fleet()
+    namespace.await_deployment()
+
+    known = "modelfleet_cache_objects"
+    eventually(lambda: pair.follower.metric(known, resource="modeldeployments") >= 1, "the follower knows the fleet")
+    assert pair.follower.get("/readyz").status_code == 200
+    assert {write.user for write in audit.writes(plane.audit_log, after=mark)} == {pair.leader.user}
 
 
 def test_follower_takes_over_within_the_lease_when_the_leader_is_killed(
-    namespace: Namespace, pair: tuple[Operator, Operator], plane: ControlPlane
+    namespace: Namespace, pair: Pair, plane: ControlPlane
 ) -> None:
     mark = audit.position(plane.audit_log)
     names = [f"fleet-{number}" for number in range(CROWD)]
@@ -41,9 +78,9 @@ def test_follower_takes_over_within_the_lease_when_the_leader_is_killed(
         namespace.fleet(name)
     eventually(lambda: namespace.find("Deployment", names[0]), "the leader is in the middle of it")
 
-    pair[0].kill()
+    pair.leader.kill()
     killed_at = time.monotonic()
-    pair[1].await_leading()
+    pair.follower.await_leading()
     took = time.monotonic() - killed_at
 
     for name in names:
@@ -51,66 +88,54 @@ def test_follower_takes_over_within_the_lease_when_the_leader_is_killed(
         namespace.await_report(name)
     assert took <= LEASE_SECONDS + BUSY_SECONDS
     writes = audit.writes(plane.audit_log, after=mark)
-    assert [user for user, _ in itertools.groupby(writes, key=lambda write: write.user)] == ["operator-a", "operator-b"]
+    assert writers(writes) == pair.users
     assert written_twice(writes) == {}
 
 
-def test_leader_that_is_told_to_end_hands_over_at_once(
-    namespace: Namespace, pair: tuple[Operator, Operator], plane: ControlPlane
-) -> None:
+def test_leader_that_is_told_to_end_hands_over_at_once(namespace: Namespace, pair: Pair, plane: ControlPlane) -> None:
     mark = audit.position(plane.audit_log)
     namespace.fleet()
     namespace.await_deployment()
     namespace.await_report()
 
-    seconds = pair[0].stop()
-    pair[1].await_leading()
+    seconds = pair.leader.stop()
+    pair.follower.await_leading()
 
-    handed_over = moment(pair[1], "leading") - moment(pair[0], "gave the lease back")
-    assert pair[0].process.returncode == 0
+    handed_over = last(pair.follower, "leading") - last(pair.leader, "gave the lease back")
+    assert pair.leader.process.returncode == 0
     assert seconds < BUSY_SECONDS
     assert handed_over < dt.timedelta(seconds=1.5 * SETTINGS["lease_retry_seconds"] + BUSY_SECONDS / 2)
     namespace.edit(replicas=3)
     namespace.await_deployment(replicas=3)
-    fleets = [write for write in audit.writes(plane.audit_log, after=mark) if write.resource != "leases"]
-    assert [user for user, _ in itertools.groupby(fleets, key=lambda write: write.user)] == ["operator-a", "operator-b"]
+    assert writers(audit.writes(plane.audit_log, after=mark)) == pair.users
 
 
 def test_leader_that_slept_through_its_lease_writes_nothing_more(
-    namespace: Namespace, pair: tuple[Operator, Operator], plane: ControlPlane
+    namespace: Namespace, pair: Pair, plane: ControlPlane
 ) -> None:
     namespace.fleet()
     namespace.await_deployment()
     namespace.await_report()
-    pair[0].pause()
+    pair.leader.pause()
     namespace.edit(replicas=2)
-    pair[1].await_leading()
+    pair.follower.await_leading()
     namespace.await_deployment(replicas=2)
     mark = audit.position(plane.audit_log)
     namespace.edit(replicas=3)
 
-    pair[0].go_on()
+    pair.leader.go_on()
 
-    pair[0].await_word("no longer leading")
+    pair.leader.await_word("no longer leading")
     namespace.await_deployment(replicas=3)
     namespace.await_report()
-    accepted = [write for write in audit.writes(plane.audit_log, after=mark) if write.status < 300]
-    assert [write for write in accepted if write.user != "operator-b"] == []
-    assert pair[0].metric("modelfleet_leader") == 0
-    assert pair[1].metric("modelfleet_leader") == 1
+    assert writers(audit.writes(plane.audit_log, after=mark)) == [pair.follower.user]
+    assert (pair.leader.metric("modelfleet_leader"), pair.follower.metric("modelfleet_leader")) == (0, 1)
 
 
-def test_follower_answers_and_watches_but_does_not_write(
-    namespace: Namespace, pair: tuple[Operator, Operator], plane: ControlPlane
-) -> None:
-    mark = audit.position(plane.audit_log)
-    namespace.fleet()
-    namespace.await_deployment()
-
-    known = "modelfleet_cache_objects"
-    eventually(lambda: pair[1].metric(known, resource="modeldeployments") >= 1, "the follower knows the fleet")
-    assert pair[1].get("/readyz").status_code == 200
-    assert {write.user for write in audit.writes(plane.audit_log, after=mark)} == {"operator-a"}
+def writers(writes: list[Write]) -> list[str]:
+    """Return who wrote, in turn; who wakes up may still try to renew a Lease that is another's, and is refused."""
+    accepted = (write for write in writes if write.status < REFUSED)
+    return [user for user, _ in itertools.groupby(accepted, key=lambda write: write.user)]
 
 
 def written_twice(writes: list[Write]) -> dict[tuple[str, str], int]:
@@ -120,6 +145,6 @@ def written_twice(writes: list[Write]) -> dict[tuple[str, str], int]:
     return {child: count for child, count in counts.items() if count > 1}
 
 
-def moment(operator: Operator, message: str) -> dt.datetime:
-    """Return when an operator said something first."""
-    return dt.datetime.fromisoformat(operator.said(message)[0]["time"])
+def last(operator: Operator, message: str) -> dt.datetime:
+    """Return when an operator said something last."""
+    return dt.datetime.fromisoformat(operator.said(message)[-1]["time"])

@@ -58,7 +58,7 @@ def older_crd(api: Client) -> Iterator[None]:
     api.install(DEFINITION)
 
 
-def test_operator_bears_a_crd_that_is_older(
+def test_operator_bears_a_crd_that_is_older_and_writes_nothing_in_vain(
     namespace: Namespace, nobody: Operators, plane: ControlPlane, older_crd: None
 ) -> None:
     operator = nobody.start()
@@ -66,26 +66,15 @@ def test_operator_bears_a_crd_that_is_older(
     namespace.await_deployment()
 
     status = namespace.await_report()["status"]
+    await_next_pass(operator, namespace, 1)
+    mark = audit.position(plane.audit_log)
+    await_next_pass(operator, namespace, 2)
 
     assert "endpoint" not in status
     assert status["desiredReplicas"] == 1
     assert operator.metric("modelfleet_crd_skew", kind="ModelDeployment") == 1
     assert operator.metric("modelfleet_crd_skew", kind="CachePolicy") == 0
     assert "kubectl apply" in operator.said("the installed CRD is of another version")[0]["advice"]
-
-
-def test_operator_does_not_write_in_vain_what_an_older_crd_lacks(
-    namespace: Namespace, nobody: Operators, plane: ControlPlane, older_crd: None
-) -> None:
-    operator = nobody.start()
-    namespace.fleet()
-    namespace.await_deployment()
-    namespace.await_report()
-    await_next_pass(operator, namespace, 1)
-    mark = audit.position(plane.audit_log)
-
-    await_next_pass(operator, namespace, 2)
-
     assert [write for write in audit.writes(plane.audit_log, after=mark) if write.resource != "leases"] == []
 
 

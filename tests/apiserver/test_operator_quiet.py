@@ -10,6 +10,7 @@ from tests.apiserver.operator_process import Operator, Operators
 from tests.apiserver.waiting import eventually
 
 from modelfleet.api.kinds import KINDS
+from modelfleet.controller.watched import WATCHES
 
 RESYNC_SECONDS = 10
 TWICE_MOUNTED = {
@@ -58,9 +59,10 @@ def test_operator_that_starts_and_looks_again_writes_nothing_but_the_lease(
     operator = nobody.start(resync_seconds=RESYNC_SECONDS)
     operator.await_leading()
 
-    await_passes(operator, 1)
+    await_rest(operator)
     assert written(plane, mark) == []
-    await_passes(operator, 2)
+    await_resync(operator)
+    await_rest(operator)
     assert written(plane, mark) == []
     settled.edit("asleep", replicas=1)
     eventually(lambda: written(plane, mark), "a write that is asked for is counted")
@@ -71,16 +73,19 @@ def written(plane: ControlPlane, mark: int) -> list[Write]:
     return [write for write in audit.writes(plane.audit_log, after=mark) if write.resource != "leases"]
 
 
-def await_passes(operator: Operator, count: int) -> None:
-    """Return once an operator has looked at everything so many times, and rests."""
-    kinds = (kind.plural for kind in KINDS)
-    known = sum(operator.metric("modelfleet_cache_objects", resource=plural) for plural in kinds)
-    done = "modelfleet_reconcile_duration_seconds_count"
-    eventually(lambda: operator.metric(done) >= count * known, f"{count} passes over {known:g} objects")
-    await_rest(operator)
-
-
 def await_rest(operator: Operator) -> None:
-    """Return once an operator has nothing left to reconcile."""
-    gauges = ("modelfleet_queue_depth", "modelfleet_queue_busy")
+    """Return once an operator that leads has looked at everything, and has nothing left to reconcile."""
+    done, gauges = "modelfleet_reconcile_duration_seconds_count", ("modelfleet_queue_depth", "modelfleet_queue_busy")
+    known = sum(operator.metric("modelfleet_cache_objects", resource=kind.plural) for kind in KINDS)
+    eventually(lambda: operator.metric(done) >= known, f"a look at {known:g} objects")
     eventually(lambda: not any(map(operator.metric, gauges)), "nothing is left to reconcile")
+
+
+def await_resync(operator: Operator) -> None:
+    """Return once an operator has listed everything for the third time: at its start it does, and kopf does too."""
+    lists = "modelfleet_watch_lists_total"
+    kinds = sum(operator.metric(lists, resource=watch.resource.plural) > 0 for watch in WATCHES)
+    before = operator.metric("modelfleet_reconcile_duration_seconds_count")
+    known = sum(operator.metric("modelfleet_cache_objects", resource=kind.plural) for kind in KINDS)
+    eventually(lambda: operator.metric(lists) >= 3 * kinds, "everything is listed again", within=3 * RESYNC_SECONDS)
+    eventually(lambda: operator.metric("modelfleet_reconcile_duration_seconds_count") >= before + known, "a look at it")

@@ -1,5 +1,6 @@
 """A new operator or catalogue replaces no pods by surprise: it waits for its turn, and users need not."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from modelfleet.workload import pod
 pod.POD_SECURITY |= {"fsGroupChangePolicy": "Always"}
 """
 """An operator of another version, whose pods differ."""
-FLEETS = ("one", "two", "three")
+FLEETS = ("one", "two", "three", "four")
 
 
 @pytest.fixture
 def fleets(namespace: Namespace, nobody: Operators) -> Operators:
-    """Make three fleets with the operator as it is, stop it, and return what starts the next."""
+    """Make fleets with the operator as it is, stop it, and return what starts the next."""
     old = nobody.start()
     for name in FLEETS:
         namespace.fleet(name)
@@ -33,16 +34,13 @@ def fleets(namespace: Namespace, nobody: Operators) -> Operators:
     return nobody
 
 
-def test_new_template_waits_while_operator_changes_are_held(
+def test_new_template_waits_for_its_turn_and_not_for_users(
     namespace: Namespace, fleets: Operators, tmp_path: Path
 ) -> None:
     before = generations(namespace)
+    holding = fleets.start(prelude=NEW_CONSTANT, platform_file=platform(tmp_path, most=0))
 
-    fleets.start(prelude=NEW_CONSTANT, platform_file=platform(tmp_path, most=0))
-
-    for name in FLEETS:
-        said = namespace.await_condition("Progressing", "True", "OperatorUpdatePending", name=name)
-        assert "they are held" in said["message"]
+    await_pending(namespace, FLEETS, why="they are held")
     assert generations(namespace) == before
     namespace.edit("two", engine={"maxModelLen": 4096})
     namespace.await_condition("Progressing", "True", "RollingOut", name="two")
@@ -52,20 +50,15 @@ def test_new_template_waits_while_operator_changes_are_held(
     namespace.await_deployment("three", replicas=2)
     assert updated(namespace) == ["two"]
 
-
-def test_new_template_reaches_one_fleet_after_the_other(
-    namespace: Namespace, fleets: Operators, tmp_path: Path
-) -> None:
+    holding.stop()
     fleets.start(prelude=NEW_CONSTANT, platform_file=platform(tmp_path, most=1))
 
-    order: list[str] = []
-    for turn in range(len(FLEETS)):
-        rolling = next_turn(namespace, [name for name in FLEETS if name not in order], turn)
-        order.append(rolling)
-        for name in FLEETS:
-            if name not in order:
-                namespace.await_condition("Progressing", "True", "OperatorUpdatePending", name=name)
-        assert updated(namespace) == sorted(order)
+    done = ["two"]
+    for turn in range(1, len(FLEETS)):
+        rolling = next_turn(namespace, [name for name in FLEETS if name not in done], turn)
+        done.append(rolling)
+        await_pending(namespace, [name for name in FLEETS if name not in done], why="waits for its turn")
+        assert updated(namespace) == sorted(done)
         namespace.finish_rollout(rolling)
         eventually(lambda: marked(namespace) == [], f"{rolling} gives its turn back")
 
@@ -111,6 +104,13 @@ def updated(namespace: Namespace) -> list[str]:
     """Return the fleets whose pods are the new operator's."""
     templates = {name: namespace.get("Deployment", name)["spec"]["template"]["spec"] for name in FLEETS}
     return sorted(n for n, spec in templates.items() if spec["securityContext"]["fsGroupChangePolicy"] == "Always")
+
+
+def await_pending(namespace: Namespace, names: Iterable[str], *, why: str) -> None:
+    """Return once the fleets say that they wait, and why."""
+    for name in names:
+        said = namespace.await_condition("Progressing", "True", "OperatorUpdatePending", name=name)
+        assert why in said["message"]
 
 
 def next_turn(namespace: Namespace, waiting: list[str], turn: int) -> str:
