@@ -85,10 +85,10 @@ def test_status_says_what_is(namespace: Namespace, fleet: dict[str, Any]) -> Non
         "NamesAccepted": ("True", "Accepted"),
         "Fits": ("True", "Fits"),
         "Available": ("False", "Loading"),
-        "Progressing": ("True", "RollingOut"),
+        "Progressing": ("True", "Loading"),
         "AbleToScale": ("True", "Owned"),
-        "Reconciling": ("True", "RollingOut"),
-        "Stalled": ("False", "RollingOut"),
+        "Reconciling": ("True", "Loading"),
+        "Stalled": ("False", "Loading"),
     }
     assert status["desiredReplicas"] == 1
     assert (status["replicas"], status["readyReplicas"]) == (0, 0)
