@@ -119,7 +119,7 @@ class FleetReconciler:
         except (Invalid, Forbidden) as error:
             finding = Finding(ConditionType.ACCEPTED, "False", Reason.CHILD_REFUSED, error.message)
             return Refused(finding, REFUSED_SECONDS if isinstance(error, Forbidden) else None)
-        if decision.children:
+        if decision.children and not decision.update_pending:  # pods of the former template may still need the rest
             await self._applier.prune(snapshot.raw, desired.children, snapshot.children)
         return None
 
