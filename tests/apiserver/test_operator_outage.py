@@ -1,7 +1,5 @@
 """The API server goes away and comes back: the operator lives through it, and misses nothing."""
 
-from typing import Any
-
 from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.namespace import Namespace, template
 from tests.apiserver.operator_process import Operator, Operators
@@ -10,17 +8,11 @@ from tests.apiserver.waiting import eventually
 
 IMPATIENT = """
 from modelfleet.controller.watch import embedded
-embedded.INACTIVITY_SECONDS = 3.0
+embedded.INACTIVITY_SECONDS = 2.0
 """
 """An operator that takes a silent watch for dead after seconds, rather than after the minute between bookmarks."""
 
-BRIEF_LEASE: dict[str, Any] = {
-    "lease_duration_seconds": 2,
-    "lease_renew_deadline_seconds": 1,
-    "lease_retry_seconds": 0.3,
-}
-"""Each silent connection costs a request its time, which follows from the Lease's."""
-
+CONNECTED = "modelfleet_watch_connected_timestamp_seconds"
 PROMPT_SECONDS = 5
 
 
@@ -57,7 +49,6 @@ def test_operator_learns_what_it_missed_while_it_was_cut_off(
             namespace.await_deployment(name)
 
         way.cut()
-        operator.await_word("no longer leading")
         namespace.fleet("made")
         namespace.edit("changed", replicas=3)
         namespace.delete("ModelDeployment", "deleted")
@@ -70,26 +61,23 @@ def test_operator_learns_what_it_missed_while_it_was_cut_off(
         known = "modelfleet_cache_objects"
         eventually(lambda: operator.metric(known, resource="modeldeployments") == 3, "three fleets are known")
         assert operator.process.poll() is None
-        operator.stop()
-
-
-def test_operator_notices_connections_that_fell_silent_and_ends_when_all_are_cut(
-    namespace: Namespace, nobody: Operators, plane: ControlPlane
-) -> None:
-    with proxy(plane.connection.server) as way:
-        operator = nobody.start(server=way.address, prelude=IMPATIENT, **BRIEF_LEASE)
-        operator.await_leading()
-        namespace.fleet()
-        namespace.await_deployment()
-
-        way.fall_silent()
-        namespace.edit(replicas=3)
-
-        namespace.await_deployment(replicas=3)
-        assert operator.process.poll() is None
         way.cut()
         assert operator.stop() < PROMPT_SECONDS
         assert operator.process.returncode == 0
+
+
+def test_operator_notices_watches_that_fell_silent(
+    namespace: Namespace, nobody: Operators, plane: ControlPlane
+) -> None:
+    with proxy(plane.connection.server) as way:
+        operator = nobody.start(server=way.address, prelude=IMPATIENT, read_only=True)
+        eventually(lambda: operator.metric(CONNECTED) > 0, "it watches")
+
+        way.fall_silent()
+        namespace.fleet(hardware={"accelerator": "unheard-of"})
+
+        operator.await_word("would report")
+        operator.stop()
 
 
 def test_operator_that_never_reached_anybody_ends_when_it_is_told(nobody: Operators, plane: ControlPlane) -> None:
