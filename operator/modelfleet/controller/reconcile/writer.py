@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from modelfleet.api.names import STATUS_MANAGER
 from modelfleet.controller.cluster.client import Cluster
+from modelfleet.controller.cluster.errors import NotFound
 from modelfleet.controller.cluster.resources import Json, Resource
 from modelfleet.controller.watch.cache import Cache
 
@@ -50,16 +51,19 @@ class ClusterWriter:
 
     async def patch_status(self, resource: Resource, obj: Json, status: Json) -> None:
         """
-        Patch the status of *obj*, of that uid only.
+        Patch the status of *obj*, of that uid only; one that is gone meanwhile needs none.
 
         A merge patch and not an apply: with an older CRD installed, an apply of a field that it lacks is refused
         whole, a patch only loses that field.
         """
         meta = obj["metadata"]
         patch = {"metadata": {"uid": meta["uid"]}, "status": status}
-        got = await self._cluster.merge_patch(
-            resource, meta["namespace"], meta["name"], patch, manager=STATUS_MANAGER, subresource="status"
-        )
+        try:
+            got = await self._cluster.merge_patch(
+                resource, meta["namespace"], meta["name"], patch, manager=STATUS_MANAGER, subresource="status"
+            )
+        except NotFound:
+            return
         self._cache.observe(resource, "MODIFIED", got, own=True)
 
     async def delete(
