@@ -23,14 +23,22 @@ def is_operators_change(live: Deployment | None, wanted: Deployment) -> bool:
 
 
 def is_rolling_for_operator(live: Deployment) -> bool:
-    """Return whether pods of *live* are being replaced because of an operator's change."""
+    """Return whether pods of *live* are being replaced because of an operator's change, or wait to become available."""
     if OPERATOR_CHANGE_ANNOTATION not in _annotations(live):
         return False
     status = live.get("status") or {}
-    replicas = live["spec"].get("replicas", 1)
+    updated = status.get("updatedReplicas", 0)
     seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
-    done = seen and status.get("updatedReplicas", 0) >= replicas and status.get("availableReplicas", 0) >= replicas
-    return not (done and status.get("replicas", 0) == status.get("updatedReplicas", 0))
+    if not seen or status.get("replicas", 0) != updated:
+        return True
+    replicas = live["spec"].get("replicas", 1)
+    return not (_was_seen_through(status) or (updated >= replicas and status.get("availableReplicas", 0) >= replicas))
+
+
+def _was_seen_through(status: Mapping[str, Any]) -> bool:
+    """Return whether all pods were available once, as the Deployment's controller says until there is news."""
+    conditions = status.get("conditions") or ()
+    return any((c["type"], c.get("reason")) == ("Progressing", "NewReplicaSetAvailable") for c in conditions)
 
 
 def free_turns(deployments: Iterable[Deployment], *, at_most: int) -> int:
