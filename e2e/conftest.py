@@ -2,26 +2,31 @@
 One lab with the operator installed by the chart for all stories, and a namespace for each.
 
 `E2E_LAB` names the lab; `KEEP_LAB=1` leaves it for a look around, and the next run takes it as it is.
+What is slow begins with the session, in namespaces of its own, and the last files ask what became of it.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 from e2e import installation
 from e2e.cluster import Namespace, environment, small_fleet
+from e2e.draining import disturb_loads
 from e2e.lab import Lab, Progress, Request
 from e2e.lab.node_shape import NodeShape
+from e2e.operators import Untouched
+from e2e.streams import Load
 
 ENGINE_VERSIONS = ("0.33.0", "0.17.1")
 LAB_NAME = os.environ.get("E2E_LAB", "e2e")
-SHAPE = NodeShape(gpus=16, cpu="384", memory="4Ti")
-"""Twice the usual machine: stories wait at the same time where they can."""
-LAST = ("test_failover.py", "test_liveness.py", "test_installing.py")
-"""They disturb everybody else, or wait for what began with the session, or take the operator away."""
-HUNG = "hung"
+SHAPE = NodeShape(gpus=32, cpu="768", memory="8Ti")
+"""Four times the usual machine: stories wait at the same time where they can."""
+LAST = ("test_draining.py", "test_quiet.py", "test_failover.py", "test_liveness.py", "test_installing.py")
+"""They ask for what began with the session, or disturb everybody else, or take the operator away."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,46 +44,64 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def fleet_lab(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """The lab with engine images and the operator, as the chart installs it; and an engine that hangs meanwhile."""
+def installed(lab: Lab) -> Lab:
+    """The lab with engine images and the operator, as the chart installs it."""
     progress = Progress()
     installation.load_images(lab, engine_versions=ENGINE_VERSIONS, progress=progress)
     installation.install_chart(lab, progress=progress)
-    is_asked_for = any("hung" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    with _hanging_engine(lab) if is_asked_for else nullcontext():
-        yield lab
-
-
-@contextmanager
-def _hanging_engine(lab: Lab) -> Iterator[None]:
-    """Hang an engine now: the kubelet needs some minutes to find out, and the last stories ask whether it did."""
-    with installation.namespace(lab, HUNG):
-        namespace = Namespace(lab, HUNG)
-        namespace.apply(small_fleet(HUNG, engine=environment(1, VLLM_STANDIN_FAULTS="1")))
-        namespace.wait_ready(HUNG)
-        namespace.post_to_pod(namespace.ready_pods(HUNG)[0], "/_standin/hang")
-        yield
+    return lab
 
 
 @pytest.fixture(scope="session")
-def hung(fleet_lab: Lab) -> Namespace:
-    """The namespace of the engine that hangs since the session began."""
-    return Namespace(fleet_lab, HUNG)
+def fleet_lab(installed: Lab, request: pytest.FixtureRequest) -> Lab:
+    """The same, after everything slow that the stories ask for began."""
+    asked_for = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    for name in sorted(asked_for & {"untouched", "draining"}):
+        request.getfixturevalue(name)
+    return installed
+
+
+@pytest.fixture(scope="session")
+def untouched(installed: Lab) -> Iterator[Untouched]:
+    """Fleets that nobody touches from now on."""
+    with _namespace(installed, "untouched") as namespace:
+        namespace.apply(small_fleet("quiet"), small_fleet("hung", engine=environment(1, VLLM_STANDIN_FAULTS="1")))
+        for fleet in ("quiet", "hung"):
+            namespace.wait_for(fleet, "Stable", kind="Progressing")
+        namespace.post_to_pod(namespace.ready_pods("hung")[0], "/_standin/hang")
+        yield Untouched(namespace, since=time.monotonic(), mark=installed.writes_position())
+
+
+@pytest.fixture(scope="session")
+def draining(installed: Lab) -> Iterator[Future[Mapping[str, Load]]]:
+    """Loads whose pods are taken away at this moment."""
+    with _namespace(installed, "draining") as namespace, ThreadPoolExecutor(max_workers=1) as pool:
+        yield pool.submit(disturb_loads, namespace)
+
+
+@pytest.fixture(scope="session")
+def loads(fleet_lab: Lab, draining: Future[Mapping[str, Load]]) -> Mapping[str, Load]:
+    """What became of the streams of each fleet, after all that happened to its pods."""
+    del fleet_lab
+    return draining.result()
 
 
 @pytest.fixture
 def namespace(fleet_lab: Lab, request: pytest.FixtureRequest) -> Iterator[Namespace]:
     """A namespace of the test's own, gone when the test ends."""
-    with installation.namespace(fleet_lab, _label(request.node.name.removeprefix("test_"))) as name:
-        yield Namespace(fleet_lab, name)
+    with _namespace(fleet_lab, request.node.name.removeprefix("test_")) as namespace:
+        yield namespace
 
 
 @pytest.fixture(scope="module")
 def shared_namespace(fleet_lab: Lab, request: pytest.FixtureRequest) -> Iterator[Namespace]:
     """A namespace for the fleets of all tests of a file, so that they can wait at the same time."""
-    with installation.namespace(fleet_lab, _label(request.module.__name__.rpartition("test_")[2])) as name:
-        yield Namespace(fleet_lab, name)
+    with _namespace(fleet_lab, request.module.__name__.rpartition("test_")[2]) as namespace:
+        yield namespace
 
 
-def _label(text: str) -> str:
-    return text.replace("_", "-").split("[")[0][:50].strip("-")
+@contextmanager
+def _namespace(lab: Lab, text: str) -> Iterator[Namespace]:
+    label = text.replace("_", "-").split("[")[0][:50].strip("-")
+    with installation.namespace(lab, label) as name:
+        yield Namespace(lab, name)

@@ -54,6 +54,17 @@ class Operators:
         return list(_of_operators(self.lab.writes(after=after)))
 
 
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """Fleets that nobody touches any more: "quiet" serves, and the engine of "hung" hangs."""
+
+    namespace: Namespace
+    since: float
+    """Of the monotonic clock, in seconds."""
+    mark: int
+    """What was written since then, in the audit log."""
+
+
 def containerd(lab: Lab, *arguments: str) -> None:
     """Tell the node's containerd something."""
     address = ("--address", str(lab.layout.containerd_socket), "--namespace", "k8s.io")

@@ -1,97 +1,24 @@
 """Under a constant load of streams that take a minute, whatever takes pods away loses nothing."""
 
-import json
 from collections.abc import Mapping
-from contextlib import ExitStack
 
-import pytest
-
-from e2e.cluster import Json, Namespace, environment, eventually, small_fleet
+from e2e.draining import CLIENTS
 from e2e.streams import Load
 
-STREAM_TOKENS = 9_000
-"""About 60 s at the 6.5 ms per token that the stand-in needs for an 8B model on an H100."""
-CLIENTS = 4
-FLEETS: Mapping[str, Json] = {
-    "rolled": {"replicas": 2},
-    "older": {"replicas": 2, "engine": {"image": "vllm/vllm-openai:v0.17.1"}},
-    "shrunk": {"replicas": 3},
-}
 
-
-@pytest.fixture(scope="module")
-def serving(shared_namespace: Namespace) -> Namespace:
-    """Fleets whose pods may drain for longer than a stream takes."""
-    for name, spec in FLEETS.items():
-        engine = environment(2) | spec.get("engine", {})
-        shared_namespace.apply(small_fleet(name, **spec | {"engine": engine, "rollout": {"drainSeconds": 240}}))
-    for name, spec in FLEETS.items():
-        shared_namespace.wait_ready(name, replicas=spec["replicas"], seconds=90)
-    return shared_namespace
-
-
-@pytest.fixture(scope="module")
-def loads(serving: Namespace) -> dict[str, Load]:
-    """What became of the streams of each fleet, after all that happened to its pods."""
-    loads = {name: Load(serving.lab, serving.url(name), name, clients=CLIENTS, tokens=STREAM_TOKENS) for name in FLEETS}
-    with ExitStack() as stack:
-        for load in loads.values():
-            stack.enter_context(load)
-        eventually(lambda: all(load.opened >= CLIENTS for load in loads.values()), seconds=30, what="streams")
-        _take_pods_away(serving)
-        for load in loads.values():
-            load.finish()
-    return loads
-
-
-def _take_pods_away(namespace: Namespace) -> None:
-    first, second = namespace.ready_pods("rolled")
-    old = namespace.ready_pods("older")[0]
-    namespace.delete_pod(first)
-    namespace.delete_pod(old)
-    namespace.kubectl("scale", "mdep", "shrunk", "--replicas", "1")
-    _wait_for_successor(namespace, "rolled", first)
-    _evict(namespace, second)
-    _wait_for_successor(namespace, "rolled", second)
-    namespace.patch("rolled", {"engine": {"maxNumSeqs": 128}})
-    namespace.wait_ready("rolled", replicas=2, seconds=120)
-    _wait_for_successor(namespace, "older", old)
-
-
-def test_deletion_eviction_and_rolling_update_lose_no_stream(loads: dict[str, Load]) -> None:
-    """`kubectl delete pod`, an eviction and a new template, one after another."""
+def test_deletion_eviction_and_rolling_update_lose_no_stream(loads: Mapping[str, Load]) -> None:
+    """`kubectl delete pod`, an eviction and a new template, one after another: every stream ends as it should."""
     assert len(loads["rolled"].outcomes) >= CLIENTS
     assert loads["rolled"].broken == []
 
 
-def test_an_engine_without_shutdown_timeout_loses_no_stream(loads: dict[str, Load]) -> None:
+def test_an_engine_without_shutdown_timeout_loses_no_stream(loads: Mapping[str, Load]) -> None:
     """A vLLM 0.17 cuts requests off at SIGTERM; its pods wait for them before that."""
     assert len(loads["older"].outcomes) >= CLIENTS
     assert loads["older"].broken == []
 
 
-def test_scaling_down_loses_no_stream(loads: dict[str, Load], serving: Namespace) -> None:
+def test_scaling_down_loses_no_stream(loads: Mapping[str, Load]) -> None:
     """`kubectl scale mdep` from three replicas to one."""
     assert len(loads["shrunk"].outcomes) >= CLIENTS
     assert loads["shrunk"].broken == []
-    assert len(serving.ready_pods("shrunk")) == 1
-
-
-def _evict(namespace: Namespace, pod: str) -> None:
-    """Evict *pod* as `kubectl drain` does, once the disruption budget allows it."""
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace.name}}
-    path = f"/api/v1/namespaces/{namespace.name}/pods/{pod}/eviction"
-
-    def is_evicted() -> bool:
-        answer = namespace.kubectl("create", "--raw", path, "--filename", "-", stdin=json.dumps(eviction), check=False)
-        return "Success" in answer
-
-    eventually(is_evicted, seconds=60, what=f"eviction of {pod}")
-
-
-def _wait_for_successor(namespace: Namespace, fleet: str, gone: str) -> None:
-    def is_replaced() -> bool:
-        ready = namespace.ready_pods(fleet)
-        return gone not in ready and len(ready) == FLEETS[fleet]["replicas"]
-
-    eventually(is_replaced, seconds=60, what=f"a successor of {gone}")

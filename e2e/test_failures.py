@@ -87,7 +87,7 @@ STORIES = {
 
 def test_a_replica_beyond_the_last_gpu_quotes_the_scheduler(namespace: Namespace) -> None:
     """The others serve meanwhile, and a smaller size ends it."""
-    namespace.apply(small_fleet("large", replicas=3, engine={"tensorParallelSize": 8}))
+    namespace.apply(small_fleet("large", replicas=4, engine={"tensorParallelSize": 8}))
     message = namespace.wait_for("large", "Unschedulable", kind="Progressing")
 
     assert "Insufficient nvidia.com/gpu" in message

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.cluster import Namespace, environment, eventually, name_of, restarts, small_fleet
+from e2e.operators import Untouched
 from e2e.streams import Load
 
 RESTART_SECONDS = 330
 """Three rounds of the liveness probe and the one before them, 60 s each, its last answer, and the end of the pod."""
 
 
-def test_an_engine_that_hangs_is_restarted(hung: Namespace) -> None:
+def test_an_engine_that_hangs_is_restarted(untouched: Untouched) -> None:
     """The kubelet's own probe finds it: the engine hung since the stories began, while /health said 200."""
+    hung = untouched.namespace
     eventually(lambda: _restarts(hung, "hung") == 1, seconds=RESTART_SECONDS, what="a restart of the hung engine")
     hung.wait_ready("hung")
 
@@ -29,6 +31,8 @@ def busy(namespace: Namespace) -> Iterator[Namespace]:
         eventually(lambda: load.opened == load.clients, seconds=20, what="open streams")
         load.finish()
         yield namespace
+        # The streams have served their purpose: nobody waits for their end.
+        namespace.kubectl("delete", "pods", "--all", "--grace-period=0", "--force")
 
 
 def test_an_engine_with_a_long_queue_is_not_restarted(busy: Namespace) -> None:
