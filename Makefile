@@ -64,7 +64,8 @@ lab-down: setup ## End it, leaving nothing behind
 demo: setup ## From a fresh machine to a streamed chat completion, every step narrated
 	$(BIN)/python -m e2e.demo
 
-demo-down: lab-down ## End the demo
+demo-down: setup ## End the demo, leaving nothing behind
+	$(BIN)/python -m e2e.lab down --name demo
 
 clean: ## Remove what the tools left in the checkout
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

@@ -2,99 +2,142 @@
 From a fresh machine to a streamed chat completion, every step told with its time: `make demo`.
 
 Everything is real but the engine and the GPUs: the node advertises 8 GPUs that it does not have, and the image under
-vLLM's name holds the stand-in engine.
+vLLM's name holds the stand-in engine. Run again, it starts from what is there.
 """
 
+import json
+import os
 import subprocess
 import sys
-import time
+from collections.abc import Iterable, Iterator
 
 from e2e import installation
-from e2e.installation import SAMPLES
-from e2e.lab import Lab, LabError, Progress
+from e2e.installation import OPERATOR_NAMESPACE, SAMPLES
+from e2e.lab import Lab, LabError, Progress, debian, netns
+from e2e.lab.lab import binary
 
 LAB_NAME = "demo"
 NAMESPACE = "models"
 ENGINE_VERSIONS = ("0.33.0",)
 FLEETS = {
-    "llama-8b": "an 8B model on one GPU",
-    "llama-70b": "a 70B model in FP8, split over 4 GPUs",
-    "qwen3-30b-a3b": "a mixture of experts, its experts spread over 2 GPUs",
+    "llama-8b": ("llama-8b.yaml", "an 8B model on one GPU"),
+    "llama-70b": ("llama-70b-fp8-tp4.yaml", "a 70B model in FP8, split over 4 GPUs"),
+    "qwen3-30b-a3b": ("qwen3-30b-a3b-expert-parallel.yaml", "a mixture of experts over 2 GPUs"),
 }
-QUESTION = '{"model": "llama-8b", "stream": true, "max_tokens": 24, "messages": [{"role": "user", "content": "Hello"}]}'
+"""The samples that fit on the node together; the others show one idea each."""
+ASKED, EXPLAINED = "llama-8b", "llama-70b"
+QUESTION = {
+    "model": ASKED,
+    "stream": True,
+    "max_tokens": 40,
+    "messages": [{"role": "user", "content": "What do you serve?"}],
+}
+NOT_ROOT = """\
+The demo must run as root, found user id {uid}: it makes a network namespace, mounts and a node that runs containers.
+Run `sudo --preserve-env=PATH make demo`. Without root, install modelfleet on a cluster of your own: docs/install.md."""
 
 
 def main() -> int:
-    """Run the demo; the lab stays up for a look around."""
-    started = time.monotonic()
+    """Run the demo, and return its exit code; the lab stays up for a look around."""
+    if os.geteuid() != 0:
+        print(NOT_ROOT.format(uid=os.geteuid()), file=sys.stderr)
+        return 1
     progress = Progress()
     try:
-        lab = Lab.up(name=LAB_NAME, progress=progress)
-        installation.load_images(lab, engine_versions=ENGINE_VERSIONS, progress=progress)
-        installation.install_chart(lab, progress=progress)
-        apply_samples(lab, progress)
-        stream_a_completion(lab, progress)
-        progress.note(f"first streamed token after {time.monotonic() - started:.0f} s")
-        show_the_fleets(lab, progress)
+        lab = _demonstrate(progress)
     except (LabError, subprocess.CalledProcessError) as error:
-        print(f"\nthe demo ended early: {error}\nlook around with: python -m e2e.lab status --name {LAB_NAME}")
+        print(f"\nThe demo ended early: {error}", file=sys.stderr)
+        print(f"Look around with `python -m e2e.lab status --name {LAB_NAME}`; end it with `make demo-down`.")
         return 1
-    tell_what_next(lab)
+    _tell_what_next(lab)
     return 0
 
 
-def apply_samples(lab: Lab, progress: Progress) -> None:
-    """Apply one sample per idea that fits on the node together with the others."""
-    if NAMESPACE not in lab.kubectl("get", "namespaces", "--output", "name"):
-        installation.make_models_namespace(lab, NAMESPACE)
-    for name, idea in FLEETS.items():
-        with progress.step(f"kubectl apply: {name}, {idea}"):
-            lab.kubectl("apply", "--namespace", NAMESPACE, "--filename", str(sample_of(name)))
-    with progress.step("llama-8b is Ready"):
-        lab.kubectl("wait", "--namespace", NAMESPACE, "--for=condition=Ready", "--timeout=90s", "mdep/llama-8b")
+def _demonstrate(progress: Progress) -> Lab:
+    _title("1. A cluster: a real control plane and a real node, whose 8 GPUs are only claimed")
+    debian.ensure({"curl": "curl"}, progress=progress)
+    lab = Lab.up(name=LAB_NAME, progress=progress)
+    _title("2. The operator, from its image and its chart")
+    installation.load_images(lab, engine_versions=ENGINE_VERSIONS, progress=progress)
+    installation.install_chart(lab, progress=progress)
+    _show(lab, "get", "pods", "--namespace", OPERATOR_NAMESPACE)
+    _title("3. Three fleets")
+    _apply_samples(lab, progress)
+    _title("4. A chat completion, streamed from a pod through its Service")
+    _stream_a_completion(lab, progress)
+    _title("5. What the fleets say of themselves")
+    _wait_ready(lab, *FLEETS, progress=progress)
+    _show(lab, "get", "mdep,pods", "--namespace", NAMESPACE)
+    _show(lab, "describe", "mdep", EXPLAINED, "--namespace", NAMESPACE)
+    return lab
 
 
-def sample_of(name: str) -> str:
-    """Return the path of the sample that declares the fleet *name*."""
-    return next(str(path) for path in sorted(SAMPLES.glob("*.yaml")) if f"\n  name: {name}\n" in path.read_text())
+def _apply_samples(lab: Lab, progress: Progress) -> None:
+    if lab.api.get(f"/api/v1/namespaces/{NAMESPACE}") is None:
+        with progress.step(f"namespace {NAMESPACE}, with a Secret `huggingface` whose token opens nothing"):
+            installation.make_models_namespace(lab, NAMESPACE)
+    for file, idea in FLEETS.values():
+        path = SAMPLES / file
+        with progress.step(f"kubectl apply -f {path.relative_to(SAMPLES.parents[1])}: {idea}"):
+            lab.kubectl("apply", "--namespace", NAMESPACE, "--filename", str(path))
+    _wait_ready(lab, ASKED, progress=progress)
 
 
-def stream_a_completion(lab: Lab, progress: Progress) -> None:
-    """Ask the fleet's own Service with curl, as any pod in the cluster could."""
-    address = lab.kubectl("get", "service", "llama-8b", "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
-    command = [
-        "curl",
-        "-sSN",
-        f"http://{address}/v1/chat/completions",
-        "-H",
-        "Content-Type: application/json",
-        "-d",
-        QUESTION,
-    ]
-    progress.note(f"$ curl -N http://llama-8b.{NAMESPACE}.svc/v1/chat/completions -d '{QUESTION}'")
-    print(lab.run_in(command).stdout)
+def _wait_ready(lab: Lab, *fleets: str, progress: Progress) -> None:
+    with progress.step(f"kubectl wait --for=condition=Ready mdep {' '.join(fleets)}"):
+        lab.kubectl("wait", "--namespace", NAMESPACE, "--for=condition=Ready", "--timeout=120s", "mdep", *fleets)
 
 
-def show_the_fleets(lab: Lab, progress: Progress) -> None:
-    """Show what `kubectl` says of the fleets."""
-    with progress.step("all three fleets are Ready"):
-        lab.kubectl("wait", "-n", NAMESPACE, "--for=condition=Ready", "--timeout=90s", "mdep", "--all")
-    for command in (("get", "mdep"), ("describe", "mdep", "llama-70b")):
-        progress.note(f"$ kubectl {' '.join(command)} -n {NAMESPACE}")
-        print(lab.kubectl(*command, "--namespace", NAMESPACE))
+def _stream_a_completion(lab: Lab, progress: Progress) -> None:
+    """Ask the fleet's Service with curl, as a client in the cluster would, and print the words as they come."""
+    address = lab.kubectl("get", "service", ASKED, "--namespace", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}")
+    body = json.dumps(QUESTION)
+    print(f"$ curl -N http://{ASKED}.{NAMESPACE}.svc/v1/chat/completions -d '{body}'")
+    # A fleet is Ready a moment before the node's proxy knows its pods.
+    patience = ("--retry", "20", "--retry-delay", "1", "--retry-connrefused")
+    request = ("-H", "Content-Type: application/json", "-d", body)
+    url = f"http://{address}/v1/chat/completions"
+    command = netns.command(lab.layout, ("curl", "-sSN", "--fail-with-body", *patience, url, *request))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as curl:
+        assert curl.stdout is not None
+        for number, words in enumerate(_words(curl.stdout)):
+            if not number:
+                progress.note("the first token")
+            print(words, end="", flush=True)
+    print()
+    if curl.returncode:
+        raise LabError(f"the completion must be streamed, curl ended with code {curl.returncode}")
 
 
-def tell_what_next(lab: Lab) -> None:
-    """Print what a curious person would try."""
+def _words(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the words of a stream as they come, and its end."""
+    for line in lines:
+        data = line.removeprefix("data: ").strip()
+        if data == "[DONE]":
+            yield " [DONE]"
+        elif data.startswith("{"):
+            yield from (words for choice in json.loads(data)["choices"] if (words := choice["delta"].get("content")))
+
+
+def _show(lab: Lab, *words: str) -> None:
+    print(f"\n$ kubectl {' '.join(words)}\n{lab.kubectl(*words)}", flush=True)
+
+
+def _title(text: str) -> None:
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}", flush=True)
+
+
+def _tell_what_next(lab: Lab) -> None:
     print(
-        f"""The lab stays up. Try:
-  export KUBECONFIG={lab.kubeconfig}
-  kubectl scale mdep llama-8b -n {NAMESPACE} --replicas 2
-  kubectl get pods -n {NAMESPACE} -w
-  kubectl patch mdep llama-8b -n {NAMESPACE} --type merge -p '{{"spec": {{"hardware": {{"accelerator": "h100"}}}}}}'
-  kubectl get mdep llama-8b -n {NAMESPACE} -o wide     # what was wrong with that, and what still serves
-  .venv/bin/modelfleet fit --model meta-llama/Llama-3.1-70B-Instruct --accelerator nvidia-h100-80gb
-End it with: make demo-down""",
+        f"""The lab stays up. Try next:
+  export KUBECONFIG={lab.kubeconfig} PATH={binary("kubectl").parent}:$PATH
+  kubectl config set-context --current --namespace {NAMESPACE}
+  kubectl scale mdep llama-8b --replicas 2 && kubectl get pods --watch
+  kubectl patch mdep llama-8b --type merge -p '{{"spec": {{"hardware": {{"accelerator": "nvidia-h100"}}}}}}'
+  kubectl get mdep llama-8b -o yaml         # what is wrong with that, and that it serves on
+  kubectl apply -f manifests/samples/spot.yaml   # no such node here: the status quotes the scheduler
+  .venv/bin/modelfleet fit --model meta-llama/Llama-3.3-70B-Instruct --accelerator nvidia-h100-80gb
+End it with: make demo-down"""
     )
 
 
