@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from tests.apiserver.kubectl import Kubectl, Outcome
-from tests.apiserver.waiting import WITHIN_SECONDS, eventually
+from tests.apiserver.waiting import eventually
 
 from modelfleet.api.names import MANAGED_BY_LABEL
 from modelfleet.controller.cluster.resources import EVENTS, PODS, Resource
@@ -100,9 +100,9 @@ class Namespace:
         *,
         name: str = "fleet",
         of: str = "ModelDeployment",
-        within: float = WITHIN_SECONDS,
+        words: str = "",
     ) -> Json:
-        """Return a condition of an object of ours once it says this about the latest generation."""
+        """Return a condition of an object of ours once it says this, in these *words*, about the latest generation."""
         seen: Json = {}
 
         def look() -> Json | None:
@@ -110,10 +110,11 @@ class Namespace:
             seen.update(obj.get("status") or {})
             found = _condition(obj, kind)
             said = found.get("status") == status and reason in (None, found.get("reason"))
+            said = said and words in found["message"]
             return found if said and _is_up_to_date(obj) else None
 
         try:
-            return eventually(look, f"{name}: {kind}={status} {reason or ''}", within=within)
+            return eventually(look, f"{name}: {kind}={status} {reason or ''} {words}")
         except AssertionError as error:
             raise AssertionError(f"{error}; its status says {seen}") from None
 

@@ -12,7 +12,8 @@ embedded.INACTIVITY_SECONDS = 2.0
 """
 """An operator that takes a silent watch for dead after seconds, rather than after the minute between bookmarks."""
 
-CONNECTED = "modelfleet_watch_connected_timestamp_seconds"
+REFUSED = {"hardware": {"accelerator": "unheard-of"}}
+"""A fleet about which an operator asks the API server nothing."""
 PROMPT_SECONDS = 5
 
 
@@ -71,12 +72,14 @@ def test_operator_notices_watches_that_fell_silent(
 ) -> None:
     with proxy(plane.connection.server) as way:
         operator = nobody.start(server=way.address, prelude=IMPATIENT, read_only=True)
-        eventually(lambda: operator.metric(CONNECTED) > 0, "it watches")
+        operator.await_ready()
+        namespace.fleet("early", **REFUSED)
+        await_report_on(operator, "early")
 
         way.fall_silent()
-        namespace.fleet(hardware={"accelerator": "unheard-of"})
+        namespace.fleet("late", **REFUSED)
 
-        operator.await_word("would report")
+        await_report_on(operator, "late")
         operator.stop()
 
 
@@ -92,3 +95,9 @@ def test_operator_that_never_reached_anybody_ends_when_it_is_told(nobody: Operat
         assert (not_ready.status_code, not_ready.text) == (503, "caches: not everything was listed yet\n")
         assert operator.process.returncode == 0
         assert seconds < PROMPT_SECONDS
+
+
+def await_report_on(operator: Operator, name: str) -> None:
+    """Return once a read-only operator has said what it would report on a fleet."""
+    said = "would report"
+    eventually(lambda: name in {record["object"] for record in operator.said(said)}, f"a report on {name}")
