@@ -67,6 +67,16 @@ def test_a_spot_fleet_costs_the_price_of_spot() -> None:
     assert written(plan)["cost"] == {"hourlyCents": 2 * plan.accelerator.hourly_cents.spot}
 
 
+def test_a_pod_without_a_node_costs_nothing() -> None:
+    plan = planned(fleet())
+    waiting = pod("llama-3", conditions=[{"type": "PodScheduled", "status": "False", "message": "no node"}])
+    observed = Observed(DEPLOYMENT, [pod("llama-1", ready=True), waiting], {})
+    result = status(fleet().metadata, ModelDeploymentStatus(), judgement(), observed, plan=plan, now=NOW)
+
+    assert result["replicas"] == 2
+    assert result["cost"] == {"hourlyCents": plan.accelerator.hourly_cents.on_demand}
+
+
 def test_nothing_changes_while_nothing_changes() -> None:
     plan = planned(fleet())
     first = written(plan)

@@ -83,6 +83,11 @@ def is_ready(pod: Pod) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in _status(pod).get("conditions") or ())
 
 
+def is_unschedulable(pod: Pod) -> bool:
+    """Return whether the scheduler found no node for the pod so far."""
+    return _unschedulable(pod) is not None
+
+
 def has_crashed(pod: Pod) -> bool:
     """Return whether the engine's container ended before, so that its log says why."""
     engine = engine_of(pod)

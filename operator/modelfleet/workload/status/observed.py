@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from modelfleet.api.names import TEMPLATE_HASH_ANNOTATION, TEMPLATE_HASH_LABEL, TRAFFIC_LABEL, TRAFFIC_SERVING
-from modelfleet.workload.status.failures import Failure, Pod, is_live, is_ready, worst_failure
+from modelfleet.workload.status.failures import Failure, Pod, is_live, is_ready, is_unschedulable, worst_failure
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Observed:
         """Return how many live pods are ready and take requests."""
         in_traffic = (pod for pod in self.live if pod["metadata"]["labels"].get(TRAFFIC_LABEL) == TRAFFIC_SERVING)
         return sum(is_ready(pod) for pod in in_traffic)
+
+    @cached_property
+    def placed(self) -> int:
+        """Return how many live pods have a node, and so cost something."""
+        return sum(not is_unschedulable(pod) for pod in self.live)
 
     @cached_property
     def failure(self) -> Failure | None:

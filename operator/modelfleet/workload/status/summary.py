@@ -57,4 +57,4 @@ def _fit(sized: Sized) -> FitStatus:
 
 
 def _cost(plan: Plan, observed: Observed) -> CostStatus:
-    return CostStatus(hourly_cents=len(observed.live) * plan.hourly_cents_per_pod)
+    return CostStatus(hourly_cents=observed.placed * plan.hourly_cents_per_pod)

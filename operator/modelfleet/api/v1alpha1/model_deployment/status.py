@@ -28,7 +28,7 @@ class CostStatus(ApiModel):
     """What the fleet costs, from the prices of the accelerator catalogue."""
 
     hourly_cents: Int
-    """hourlyCents is the price of all live pods, in cents per hour."""
+    """hourlyCents is the price of all live pods that have a node, in cents per hour."""
 
 
 class ModelDeploymentStatus(ApiModel):
