@@ -23,7 +23,7 @@ check: setup ## Static checks and unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy e2e/lab e2e/images e2e/engine
+	$(BIN)/mypy e2e
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q -m "not apiserver" tests
 
