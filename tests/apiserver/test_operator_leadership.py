@@ -140,7 +140,8 @@ def writers(writes: list[Write]) -> list[str]:
 
 def written_twice(writes: list[Write]) -> dict[tuple[str, str], int]:
     """Return the children that need one write and got more; a Deployment needs several, but is created once."""
-    needed = (write for write in writes if write.resource in ONE_WRITE or write.status == CREATED)
+    accepted = (write for write in writes if write.status < REFUSED)  # others were cut off with their writer
+    needed = (write for write in accepted if write.resource in ONE_WRITE or write.status == CREATED)
     counts = Counter((write.resource, write.name) for write in needed)
     return {child: count for child, count in counts.items() if count > 1}
 
