@@ -152,10 +152,10 @@ class Namespace:
         return [{"kind": resource.kind} | item for item in _body(answer)["items"]]
 
 
-def manifest(name: str = "fleet", **spec: Any) -> Json:
+def manifest(name: str = "fleet", *, namespace: str | None = None, **spec: Any) -> Json:
     """Return a ModelDeployment of one replica; *spec* replaces whole fields."""
     smallest = {"model": {"source": SOURCE, "revision": "main"}, "hardware": {"accelerator": ACCELERATOR}}
-    meta = {"name": name}
+    meta = {"name": name} | ({"namespace": namespace} if namespace else {})
     return {
         "apiVersion": "modelfleet.dev/v1alpha1",
         "kind": "ModelDeployment",

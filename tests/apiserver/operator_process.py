@@ -26,10 +26,8 @@ INSTALL = ROOT / "manifests" / "install.yaml"
 NAMESPACE = "modelfleet-system"
 RIGHTS = ("ClusterRole", "Role")
 PROGRAM = """
-import os
-from modelfleet.controller.run import main
-from modelfleet.controller.settings import Settings
-main(Settings.read(os.environ))
+from modelfleet.cli import main
+main(["run"])
 """
 STOP_SECONDS = 15
 SETTINGS: dict[str, Any] = {

@@ -5,17 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from tests.api.specs.manifests import bases
 from tests.apiserver.namespace import ACCELERATOR, Namespace, manifest, owners, template
 from tests.apiserver.operator_process import Operator
 from tests.apiserver.waiting import eventually
 
-from modelfleet.api.catalogue import load_catalogue
 from modelfleet.api.names import FLEET_LABEL, MANAGED_BY_LABEL, NAME_LABEL
-from modelfleet.api.platform import Platform
-from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
-from modelfleet.workload.children.compile import children
-from modelfleet.workload.plan import Plan, Setting, plan
+from modelfleet.cli import main
 
 KINDS = ("ServiceAccount", "NetworkPolicy", "Service", "PodDisruptionBudget", "Deployment")
 MANAGERS = {"Deployment": {"modelfleet", "modelfleet-scale"}}
@@ -122,12 +119,12 @@ def test_applying_a_manifest_again_shows_no_difference(namespace: Namespace, fle
     assert (difference.succeeded, difference.text) == (True, "")
 
 
-def test_children_as_compiled_show_no_difference(namespace: Namespace, fleet: dict[str, Any]) -> None:
-    planned = plan(ModelDeployment.model_validate(fleet), None, Setting(Platform(), load_catalogue({})))
-    assert isinstance(planned, Plan)
+def test_children_as_rendered_offline_show_no_difference(namespace: Namespace, fleet: dict[str, Any]) -> None:
+    rendered = CliRunner().invoke(main, ["render", "-f", "-"], input=yaml.safe_dump(manifest(namespace=namespace.name)))
 
-    difference = namespace.kubectl("diff", "-f", "-", stdin=yaml.safe_dump_all(children(planned)))
+    difference = namespace.kubectl("diff", "-f", "-", stdin=rendered.stdout)
 
+    assert sorted(child["kind"] for child in yaml.safe_load_all(rendered.stdout)) == sorted(KINDS)
     assert (difference.succeeded, difference.text) == (True, "")
 
 

@@ -15,7 +15,7 @@ from modelfleet.controller.watched import WATCHES
 OFTEN = """
 from modelfleet.controller.settings import Settings
 read = Settings.read
-Settings.read = lambda environment: read(environment).model_copy(update={"resync_seconds": 3.0})
+Settings.read = lambda *told: read(*told).model_copy(update={"resync_seconds": 3.0})
 """
 """An operator that looks at everything again sooner than its settings allow."""
 TWICE_MOUNTED = {
