@@ -163,6 +163,18 @@ def test_child_that_a_quota_forbids_is_told_in_its_words(namespace: Namespace, o
     assert namespace.find("Deployment") is None
 
 
+def test_child_that_is_lost_in_a_namespace_that_goes_stays_away(namespace: Namespace, operator: Operator) -> None:
+    namespace.fleet()
+    namespace.await_deployment()
+    namespace.await_report()
+    namespace.http.delete(f"/api/v1/namespaces/{namespace.name}").raise_for_status()
+
+    namespace.delete("Service")
+
+    said = namespace.await_condition("Accepted", "False", "ChildRefused")["message"]
+    assert "because it is being terminated" in said
+
+
 def test_unpinned_revision_is_accepted_with_a_warning(namespace: Namespace, operator: Operator) -> None:
     namespace.fleet(model={"source": SOURCE})
 

@@ -14,7 +14,7 @@ from tests.apiserver.waiting import eventually
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.schema.crd import crd
 
-DEFINITION = crd(KINDS[0])
+DEFINITION, POLICIES = (crd(kind) for kind in KINDS)
 
 
 def test_probes_and_metrics_are_answered(operator: Operator) -> None:
@@ -48,6 +48,21 @@ def test_read_only_operator_says_what_it_would_do_and_writes_nothing(
     assert {("fresh", "scale"), ("known", "scale")} <= set(sizes)
     assert audit.writes(plane.audit_log, after=mark) == []
     assert namespace.find("Deployment", "fresh") is None
+
+
+def test_operator_leads_as_soon_as_its_crds_are_there(namespace: Namespace, nobody: Operators, api: Client) -> None:
+    uninstall(api, POLICIES)
+    operator = nobody.start()
+    operator.await_word("a CRD must be installed, it is missing")
+    waiting = operator.get("/readyz")
+
+    api.install(POLICIES)
+
+    operator.await_leading()
+    namespace.fleet()
+    namespace.await_deployment()
+    assert waiting.status_code == 503
+    assert operator.get("/readyz").status_code == 200
 
 
 @pytest.fixture
@@ -99,3 +114,10 @@ def without_endpoint() -> dict[str, Any]:
     schema = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     del schema["properties"]["status"]["properties"]["endpoint"]
     return older
+
+
+def uninstall(api: Client, definition: dict[str, Any]) -> None:
+    """Remove a definition with all its objects, and return once it is gone."""
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
+    api.http.delete(path).raise_for_status()
+    eventually(lambda: api.http.get(path).is_error, "the definition is gone")

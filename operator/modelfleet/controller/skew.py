@@ -9,14 +9,14 @@ from modelfleet.api.kinds import KINDS
 from modelfleet.api.names import GROUP
 from modelfleet.api.schema.crd import Kind, crd
 from modelfleet.controller.cluster.client import Cluster
-from modelfleet.controller.cluster.errors import ClusterError, Unavailable
+from modelfleet.controller.cluster.errors import ClusterError, NotFound, Unavailable
 from modelfleet.controller.cluster.resources import CRDS, Json
 from modelfleet.workload.drift import agrees
 
 SKEW = Gauge("modelfleet_crd_skew", "1 where the installed CRD differs from the operator's. Labeled by kind.", ["kind"])
 
 AGAIN_SECONDS = 30.0
-"""How soon an API server that did not answer is asked again."""
+"""How soon an API server that did not answer, or has no such CRD yet, is asked again."""
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +37,11 @@ async def check(cluster: Cluster) -> None:
 
 
 async def _installed(cluster: Cluster, kind: Kind) -> Json:
-    """Return the CRD in the cluster, however long the API server is away."""
+    """Return the CRD in the cluster, however long it takes to come."""
     while True:
         try:
             return await cluster.get(CRDS, None, f"{kind.plural}.{GROUP}")
-        except Unavailable:
+        except (NotFound, Unavailable):
             await asyncio.sleep(AGAIN_SECONDS)
 
 
