@@ -4,6 +4,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,21 @@ def nobody(operators: Operators) -> Iterator[Operators]:
 
 @pytest.fixture
 def namespace(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
-    """Yield a namespace of the test's own; served names are everybody's, so its fleets go when the test ends."""
+    """Yield a namespace of the test's own."""
+    with _namespace(api, kubectl) as own:
+        yield own
+
+
+@pytest.fixture
+def elsewhere(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
+    """Yield another namespace of the test's own."""
+    with _namespace(api, kubectl) as own:
+        yield own
+
+
+@contextmanager
+def _namespace(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
+    """Make a namespace; served names are everybody's, so its fleets go at the end."""
     name = f"test-{next(NUMBERS)}"
     made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     api.http.post("/api/v1/namespaces", json=made).raise_for_status()

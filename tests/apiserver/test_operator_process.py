@@ -65,6 +65,20 @@ def test_operator_leads_as_soon_as_its_crds_are_there(namespace: Namespace, nobo
     assert operator.get("/readyz").status_code == 200
 
 
+def test_operator_looks_at_no_namespace_but_those_it_is_told(
+    namespace: Namespace, elsewhere: Namespace, nobody: Operators
+) -> None:
+    operator = nobody.start(watch_namespaces=f"{namespace.name},absent")
+    elsewhere.fleet("other")
+
+    namespace.fleet()
+
+    namespace.await_deployment(replicas=1)
+    assert operator.metric("modelfleet_cache_objects", resource="modeldeployments") == 1
+    assert elsewhere.children() == []
+    assert "observedGeneration" not in elsewhere.get("ModelDeployment", "other")["status"]
+
+
 @pytest.fixture
 def older_crd(api: Client) -> Iterator[None]:
     """Install a definition that lacks a field of the status, as a version before it was added."""
