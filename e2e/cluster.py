@@ -157,7 +157,7 @@ def restarts(pod: Json) -> int:
     return sum(status["restartCount"] for status in pod["status"].get("containerStatuses", ()))
 
 
-def environment(seconds: float = 2, **variables: str) -> Json:
+def environment(seconds: float = 1, **variables: str) -> Json:
     """Return an `engine` whose first start takes *seconds*, with further *variables* of the stand-in."""
     names = {"VLLM_STANDIN_COLD_START_SECONDS": f"{seconds:g}", **variables}
     return {"env": [{"name": name, "value": value} for name, value in names.items()]}

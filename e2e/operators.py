@@ -41,6 +41,11 @@ class Operators:
         lease = self.home.find("leases", LEASE) or {}
         return str(lease.get("spec", {}).get("holderIdentity") or "").partition("_")[0]
 
+    def defects(self) -> list[str]:
+        """Return the log lines of their pods that only a defect explains."""
+        logs = "".join(self.home.kubectl("logs", name_of(pod), "--tail=-1") for pod in self.pods())
+        return [line for line in logs.splitlines() if "Traceback" in line or '"level": "ERROR"' in line]
+
     def kill(self, name: str) -> None:
         """End a pod's process with SIGKILL, and its pod with it, so that it does not come back under its name."""
         pod = self.home.get("pods", name)

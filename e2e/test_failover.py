@@ -61,6 +61,7 @@ def test_an_api_server_that_is_away_for_a_minute_is_waited_for(serving: Namespac
     eventually(lambda: _has_argument(serving, "32"), seconds=60, what="the change")
     assert load.broken == []
     assert _restarts(operators) == before
+    assert operators.defects() == []
 
 
 def _end_backoffs(lab: Lab) -> None:

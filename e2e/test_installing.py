@@ -26,6 +26,7 @@ def test_uninstalling_leaves_fleets_serving(serving: Namespace) -> None:
     helm(serving.lab, "uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait")
 
     assert Operators(serving.lab).pods() == []
+    assert serving.find("modeldeployments", "calm")
     assert len(serving.ready_pods("calm")) == 1
     assert complete(serving.lab, serving.url("calm"), "calm").is_whole
 

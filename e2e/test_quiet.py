@@ -15,3 +15,8 @@ def test_a_fleet_to_which_nothing_happens_is_written_nothing(untouched: Untouche
     written = [write for write in operators.writes(after=untouched.mark) if write.name.startswith("quiet")]
 
     assert [write for write in written if write.namespace == untouched.namespace.name] == []
+
+
+def test_the_operator_has_nothing_to_complain_of(untouched: Untouched) -> None:
+    """Whatever users did so far was theirs to repair: no error and no traceback in the logs."""
+    assert Operators(untouched.namespace.lab).defects() == []
