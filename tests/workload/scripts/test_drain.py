@@ -60,22 +60,23 @@ def test_an_engine_that_still_loads_has_nothing_to_finish() -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "code"),
+    ("program", "title"),
     [
-        pytest.param("signal.signal(15, lambda *_: signal.signal(15, signal.SIG_DFL))", -15, id="loses the first"),
-        pytest.param("pass", -15, id="ends at the first"),
+        pytest.param("signal.signal(15, lambda *_: signal.signal(15, signal.SIG_DFL))", "vllm", id="loses the first"),
+        pytest.param("pass", "vllm", id="ends at the first"),
+        pytest.param("pass", "VLLM::APIServer", id="has a title of its own"),
     ],
 )
-def test_an_engine_that_still_loads_is_told_until_it_ends(program: str, code: int) -> None:
+def test_an_engine_that_still_loads_is_told_until_it_ends(program: str, title: str) -> None:
     with serving(Engine()) as engine:
         pass
 
-    with loading(f"import signal, time; {program}; print(flush=True); time.sleep(60)") as process:
+    with loading(f"import signal, time; {program}; print(flush=True); time.sleep(60)", name=title) as process:
         replaced = {"ENGINE_PID = 1": f"ENGINE_PID = {process.pid}", "PAUSE_SECONDS = 1.0": "PAUSE_SECONDS = 0.01"}
         ended = run("drain", engine.url, "0", "0", **replaced)
 
         assert ended == Ended(0, "")
-        assert process.wait() == code
+        assert process.wait() == -15
 
 
 def test_nothing_but_vllm_is_ended() -> None:

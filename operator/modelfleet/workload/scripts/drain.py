@@ -36,8 +36,8 @@ def is_loading() -> bool:
 
 
 def is_vllm(pid: int) -> bool:
-    """Return whether *pid* is vLLM, so that nothing else is ever ended."""
-    return b"vllm" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    """Return whether *pid* is vLLM, under whatever title it gave itself, so that nothing else is ever ended."""
+    return b"vllm" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().lower()
 
 
 def is_busy() -> bool:
