@@ -1,5 +1,8 @@
 """Who sets the size of a fleet, and what suspension and deletion do."""
 
+from typing import Any
+
+import pytest
 from tests.apiserver.namespace import Namespace, owners, template
 from tests.apiserver.operator_process import Operator
 from tests.apiserver.waiting import eventually
@@ -70,6 +73,31 @@ def test_fleet_scaled_to_what_a_foreign_scaler_chose_is_its_own_again(namespace:
     eventually(
         lambda: "modelfleet-scale" in owners(namespace.get("Deployment"), "replicas"), "our manager owns the size"
     )
+
+
+HALTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "suspended": ({"suspend": True}, {"suspend": False}),
+    "refused": ({"engine": {"tensorParallelSize": 3}}, {"engine": {"tensorParallelSize": 1}}),
+}
+
+
+@pytest.mark.parametrize(("halt", "go_on"), HALTS.values(), ids=HALTS)
+def test_size_asked_for_while_a_fleet_is_halted_is_taken_back_when_it_goes_on(
+    namespace: Namespace, operator: Operator, halt: dict[str, Any], go_on: dict[str, Any]
+) -> None:
+    namespace.fleet()
+    namespace.await_deployment(replicas=1)
+    namespace.kubectl("scale", "deployment/fleet", "--replicas=5")
+    namespace.await_condition("AbleToScale", "False", "ForeignScaler")
+    namespace.edit(**halt)
+    namespace.await_report()
+    namespace.kubectl("scale", "mdep/fleet", "--replicas=2")
+    namespace.await_report()
+
+    namespace.edit(**go_on)
+
+    namespace.await_deployment(replicas=2)
+    namespace.await_condition("AbleToScale", "True", "Owned")
 
 
 def test_suspended_fleet_changes_nothing_until_it_goes_on(namespace: Namespace, operator: Operator) -> None:

@@ -136,13 +136,20 @@ class FleetReconciler:
             names=_names(snapshot),
             fits=desired.fits,
             scale=decision.scaling.finding,
-            desired=decision.scaling.desired,
+            desired=_size(snapshot, desired, decision),
             suspended=bool(snapshot.raw["spec"].get("suspend")),
             update_pending=decision.update_pending,
         )
         fleet = ObjectMeta.model_validate(snapshot.raw["metadata"])
         after = status(fleet, snapshot.status, judgement, observed, plan=desired.plan, now=self._clock())
         await self._reporter.report(FLEETS, snapshot.raw, after)
+
+
+def _size(snapshot: Snapshot, desired: Desired, decision: Decision) -> int:
+    """Return the size that is followed: one asked for while nothing is, is told from it when the fleet goes on."""
+    is_followed = bool(decision.children) and desired.accepted.status == "True"
+    before = snapshot.status.desired_replicas
+    return decision.scaling.desired if is_followed or before is None else before
 
 
 def _names(snapshot: Snapshot) -> Verdict:
