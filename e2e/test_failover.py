@@ -59,6 +59,7 @@ def test_an_api_server_that_is_away_for_a_minute_is_waited_for(serving: Namespac
     serving.patch("steady", {"engine": {"maxNumSeqs": 32}})
 
     eventually(lambda: _has_argument(serving, "32"), seconds=60, what="the change")
+    serving.wait_ready("steady", replicas=1)
     assert load.broken == []
     assert _restarts(operators) == before
     assert operators.defects() == []
