@@ -7,7 +7,7 @@ import pytest
 from e2e.lab import audit
 from tests.apiserver.client import Client
 from tests.apiserver.control_plane import ControlPlane
-from tests.apiserver.namespace import Namespace
+from tests.apiserver.namespace import Namespace, owners
 from tests.apiserver.operator_process import Operator, Operators
 from tests.apiserver.waiting import eventually
 
@@ -48,6 +48,28 @@ def test_read_only_operator_says_what_it_would_do_and_writes_nothing(
     assert {("fresh", "scale"), ("known", "scale")} <= set(sizes)
     assert audit.writes(plane.audit_log, after=mark) == []
     assert namespace.find("Deployment", "fresh") is None
+
+
+DIES_BEFORE_THE_HAND_OVER = """
+import os
+from modelfleet.controller.reconcile.apply import Applier
+Applier._scale = lambda *_: os._exit(1)
+"""
+
+
+@pytest.mark.parametrize("replicas", [2, 0])
+def test_hand_over_that_was_cut_short_is_finished_by_the_next_operator(
+    namespace: Namespace, nobody: Operators, replicas: int
+) -> None:
+    first = nobody.start(prelude=DIES_BEFORE_THE_HAND_OVER)
+    namespace.fleet(replicas=replicas)
+    eventually(lambda: first.process.poll() is not None, "the operator is dead")
+    left = namespace.get("Deployment")
+
+    nobody.start()
+
+    namespace.await_deployment(replicas=replicas)
+    assert (left["spec"]["replicas"], owners(left, "replicas")) == (0, ["modelfleet"])
 
 
 def test_operator_leads_as_soon_as_its_crds_are_there(namespace: Namespace, nobody: Operators, api: Client) -> None:
