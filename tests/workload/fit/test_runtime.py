@@ -3,7 +3,8 @@
 import pytest
 from tests.workload.fit.cases import accelerator, architecture, fit_input
 
-from modelfleet.workload.fit.batching import Batching, default_batching
+from modelfleet.api.catalogue.batching import default_batching
+from modelfleet.workload.fit.batching import Batching
 from modelfleet.workload.fit.runtime import activation_bytes, graph_bytes, non_torch_bytes
 from modelfleet.workload.fit.stages import Stage
 

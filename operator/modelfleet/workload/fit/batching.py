@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
-from modelfleet.api.catalogue.accelerators import GIB, Accelerator
-from modelfleet.api.catalogue.engine_version import EngineVersion
+from modelfleet.api.catalogue.batching import default_batching
 from modelfleet.api.v1alpha1.architecture import Architecture
 from modelfleet.workload.fit.inputs import FitInput
 
-HUGE_MEMORY_MIB = 160 * GIB
-LARGER_BATCHES = EngineVersion(0, 28, 0)
-"""From here on accelerators with 160 GiB or more batch 16384 tokens; read from the defaults of vLLM 0.33."""
 MOST_CAPTURED = 512
 """The largest batch vLLM captures as a CUDA graph by default."""
 
@@ -41,14 +37,6 @@ class Batching:
         Read from start-up logs of vLLM 0.19 to 0.31: 35 + 19 graphs for 128 requests, 51 + 35 for 256.
         """
         return _captured(2 * self.requests) + _captured(self.requests)
-
-
-def default_batching(accelerator: Accelerator, version: EngineVersion) -> tuple[int, int]:
-    """Return vLLM's defaults for batched tokens and concurrent requests; read from the source of vLLM 0.33."""
-    if not accelerator.batches_large:
-        return 2048, 256
-    is_huge = accelerator.memory_mib >= HUGE_MEMORY_MIB and version >= LARGER_BATCHES
-    return (16384 if is_huge else 8192), 1024
 
 
 def _captured(largest: int) -> int:
