@@ -1,5 +1,6 @@
 """A served name belongs to one fleet, stays with it, and everybody who asks gets the same answer."""
 
+import dataclasses
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -74,6 +75,47 @@ def test_canonical_name_of_a_fleet_cannot_be_taken() -> None:
 
     assert judge(taker, [claim("b/y", "chat")]).lost == {"b/y": "b/y"}
     assert judge(taker, [claim("b/z", "chat")]).accepted == {"b/y"}
+
+
+def policy(name: str, *names: str, age: int = 0, held: tuple[str, ...] = ()) -> Claim:
+    """Return the claim of the RoutePolicy *name* to *names*."""
+    return dataclasses.replace(claim(name, *names, age=age, held=held), is_policy=True)
+
+
+def test_policy_refines_the_name_of_a_fleet_of_its_namespace() -> None:
+    fleet, refining = claim("a/x", "chat", age=9, held=("chat",)), policy("a/x", "chat")
+
+    assert judge(fleet, [refining]) == Verdict(frozenset({"chat"}))
+    assert judge(refining, [fleet]) == Verdict(frozenset({"chat"}))
+
+
+def test_of_two_policies_the_holder_then_the_older_has_the_name() -> None:
+    older, holder = policy("a/x", "chat", age=9), policy("b/y", "chat", held=("chat",))
+
+    assert judge(older, [holder]).lost == {"chat": "RoutePolicy b/y"}
+    assert judge(older, [policy("a/y", "chat", age=1)]).accepted == {"chat"}
+
+
+def test_policy_cannot_take_the_name_of_a_fleet_elsewhere() -> None:
+    fleet, taker = claim("a/x", "chat", held=("chat",)), policy("b/y", "chat", age=9)
+
+    assert judge(taker, [fleet]).lost == {"chat": "a/x"}
+    assert judge(fleet, [taker]).accepted == {"chat"}
+
+
+def test_fleet_cannot_take_the_name_of_a_policy_elsewhere() -> None:
+    assert judge(claim("a/x", "chat"), [policy("b/y", "chat", age=1)]).lost == {"chat": "RoutePolicy b/y"}
+
+
+def test_new_policy_has_the_seniority_of_the_fleet_it_refines() -> None:
+    fleet, rival = claim("b/x", "chat", held=("chat",)), policy("a/y", "chat", age=5)
+
+    assert judge(policy("b/z", "chat"), [fleet, rival]).accepted == {"chat"}
+    assert judge(rival, [fleet, policy("b/z", "chat")]).lost == {"chat": "b/x"}
+
+
+def test_policy_cannot_have_the_canonical_name_of_a_fleet() -> None:
+    assert judge(policy("b/y", "b/x"), [claim("b/x", "chat")]).lost == {"b/x": "b/x"}
 
 
 def test_claim_has_the_served_names_the_adapters_and_what_the_status_says() -> None:

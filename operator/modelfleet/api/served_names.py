@@ -1,8 +1,9 @@
 """
-Which fleet a served name belongs to; the operator and the gateway ask the same function.
+Which fleet or policy a name belongs to; the operator and the gateway ask the same function.
 
-`<namespace>/<name>` always means that fleet. A bare name, of a model or of an adapter, belongs to the namespace it is
-granted to; else to the fleet that has it already; else to the older fleet; else to the first by namespace and name.
+`<namespace>/<name>` always means that fleet. A bare name, of a model, an adapter or a RoutePolicy, belongs to the
+namespace it is granted to; else to the object that has it already; else to the older; else to the first by namespace
+and name. Inside its namespace a policy refines the name of a fleet: both have it, and the policy says what it means.
 """
 
 import fnmatch
@@ -18,7 +19,7 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one fleet wants to be called."""
+    """The names that one fleet wants to be called, or that one RoutePolicy wants to answer for."""
 
     namespace: str
     name: str
@@ -26,16 +27,22 @@ class Claim:
     created: datetime = LONG_AGO
     held: frozenset[str] = frozenset()
     """held are the names it had when it was last looked at, as its status says."""
+    is_policy: bool = False
 
     @property
     def fleet(self) -> str:
         """Return `<namespace>/<name>`."""
         return f"{self.namespace}/{self.name}"
 
+    @property
+    def owner(self) -> str:
+        """Return what messages call it."""
+        return f"RoutePolicy {self.fleet}" if self.is_policy else self.fleet
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The names a fleet has, and for each it lost, the fleet or namespace that has it."""
+    """The names a claim has, and for each it lost, the fleet, policy or namespace that has it."""
 
     accepted: frozenset[str]
     lost: Mapping[str, str] = field(default_factory=dict)
@@ -54,15 +61,15 @@ def claim_of(fleet: ModelDeployment) -> Claim:
 
 def judge(claim: Claim, claims: Iterable[Claim], grants: Mapping[str, str] | None = None) -> Verdict:
     """
-    Return which names of *claim* are its own, among *claims* of all fleets that share one, itself included or not.
+    Return which names of *claim* are its own, among *claims* of all that share one, itself included or not.
 
     A fleet whose `<namespace>/<name>` somebody else claims counts among those that share one.
 
     *grants* maps patterns of names, such as `gpt-*`, to the namespace that alone may have them; the first match counts.
     """
-    rivals = {other.fleet: other for other in claims} | {claim.fleet: claim}
-    owners = {name: _owner(name, rivals.values(), grants or {}) for name in claim.names}
-    lost = {name: owner for name, owner in sorted(owners.items()) if owner != claim.fleet}
+    rivals = {other.owner: other for other in claims} | {claim.owner: claim}
+    owners = {name: _owner(name, claim, rivals.values(), grants or {}) for name in claim.names}
+    lost = {name: owner for name, owner in sorted(owners.items()) if owner != claim.owner}
     return Verdict(claim.names - lost.keys(), lost)
 
 
@@ -75,11 +82,23 @@ def names_finding(verdict: Verdict) -> Finding:
     return Finding(ConditionType.NAMES_ACCEPTED, "False", Reason.CONFLICT, message)
 
 
-def _owner(name: str, claims: Collection[Claim], grants: Mapping[str, str]) -> str:
-    if any(claim.fleet == name for claim in claims):
+def _owner(name: str, claim: Claim, claims: Collection[Claim], grants: Mapping[str, str]) -> str:
+    if any(other.fleet == name and not other.is_policy for other in claims):
         return name
     granted = next((namespace for pattern, namespace in grants.items() if fnmatch.fnmatchcase(name, pattern)), None)
-    candidates = [claim for claim in claims if name in claim.names and granted in (None, claim.namespace)]
+    candidates = [other for other in claims if name in other.names and granted in (None, other.namespace)]
     if not candidates:
         return f'namespace "{granted}"'
-    return min(candidates, key=lambda claim: (name not in claim.held, claim.created, claim.namespace, claim.name)).fleet
+    winner = _first(name, candidates)
+    if winner.namespace != claim.namespace:
+        return winner.owner
+    # in its own namespace a fleet has no policies for rivals, nor a policy fleets
+    return _first(name, (other for other in candidates if _is_alike(other, claim))).owner
+
+
+def _first(name: str, candidates: Iterable[Claim]) -> Claim:
+    return min(candidates, key=lambda claim: (name not in claim.held, claim.created, claim.namespace, claim.name))
+
+
+def _is_alike(other: Claim, claim: Claim) -> bool:
+    return other.namespace == claim.namespace and other.is_policy == claim.is_policy
