@@ -54,6 +54,7 @@ def with_kind(resource: Resource, obj: Json) -> Json:
 
 CRDS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
 DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
+ENDPOINTSLICES = Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 EVENTS = Resource("events.k8s.io/v1", "Event", "events")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 NETWORKPOLICIES = Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
@@ -62,5 +63,6 @@ PERSISTENTVOLUMECLAIMS = Resource("v1", "PersistentVolumeClaim", "persistentvolu
 PODDISRUPTIONBUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 PODMONITORS = Resource("monitoring.coreos.com/v1", "PodMonitor", "podmonitors")
 PODS = Resource("v1", "Pod", "pods")
+SECRETS = Resource("v1", "Secret", "secrets")
 SERVICEACCOUNTS = Resource("v1", "ServiceAccount", "serviceaccounts")
 SERVICES = Resource("v1", "Service", "services")
