@@ -1,0 +1,26 @@
+"""
+How new the inputs are that something was compiled from: one number per input, each of which only grows.
+
+Two replicas that have seen the same have the same vector, and a gateway that once had something of a newer vector takes
+nothing of an older one. The operator's own release stands in front: a new release compiles differently from the same
+inputs, and so does one that was rolled back to, which Kubernetes gives a higher revision again.
+"""
+
+from collections.abc import Hashable, Iterable
+
+Version = tuple[int, ...]
+
+
+class Vector:
+    """The newest version seen of each input, in a fixed order."""
+
+    def __init__(self, inputs: Iterable[Hashable]) -> None:
+        self._seen = dict.fromkeys(inputs, 0)
+
+    def see(self, which: Hashable, version: int) -> None:
+        """Note that *which* was seen at *version*; an older one changes nothing, an unknown input raises KeyError."""
+        self._seen[which] = max(self._seen[which], version)
+
+    def now(self) -> Version:
+        """Return all versions."""
+        return tuple(self._seen.values())
