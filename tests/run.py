@@ -1,16 +1,20 @@
 """
 All tests a change must pass, in order of cost, with one summary line at the end: `python -m tests.run`.
 
-A tier runs even when an earlier one failed, so that one run shows everything that is wrong.
+A tier runs even when an earlier one failed, so that one run shows everything that is wrong. What needs no cluster runs
+side by side, as much at once as the machine has processors, and is shown as it ends.
 """
 
+import argparse
 import functools
+import os
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,27 +39,51 @@ class Tally:
         return f"{self.passed} passed, {self.failed} failed{skipped}"
 
 
-STATIC_CHECKS: dict[str, list[str]] = {
-    "format": ["ruff", "format", "--check", "--quiet", "."],
-    "lint": ["ruff", "check", "--quiet", "."],
-    "types": ["mypy"],
-    "types of the test equipment": ["mypy", "e2e"],
-    "layers": ["lint-imports", "--no-logo"],
+Job = Callable[[], tuple[Tally, str]]
+"""Something that runs beside others, and returns its totals and what it has to say."""
+
+STATIC_CHECKS: Mapping[str, Sequence[str]] = {
+    "format": ("ruff", "format", "--check", "."),
+    "lint": ("ruff", "check", "."),
+    "types": ("mypy",),
+    "types of the test equipment": ("mypy", "e2e"),
+    "layers": ("lint-imports", "--no-logo"),
 }
-TIERS: dict[str, list[str]] = {
-    "unit": ["-m", "not apiserver", "tests"],
-    "real API server": ["-m", "apiserver", "tests"],
-    "real node": ["e2e"],
+SHADOW = ROOT / "operator" / "__init__.py"
+UNIT = ("-m", "not apiserver and not envoy")
+STARTS_PROCESSES = ("tests/chart", "tests/cli", "tests/engine", "tests/lab")
+"""Unit tests that start a process each; they take as long as all the others together."""
+UNIT_SHARDS: Mapping[str, Sequence[str]] = {
+    "unit tests": (*UNIT, "tests", *(f"--ignore={folder}" for folder in STARTS_PROCESSES)),
+    "unit tests that start processes": (*UNIT, *STARTS_PROCESSES),
 }
+LONG_TIERS: Mapping[str, Sequence[str]] = {
+    "envoy": ("-m", "envoy", "tests"),
+    "apiserver": ("-m", "apiserver", "tests"),
+    "node": ("e2e",),
+}
+TIERS = ("static", "unit", *LONG_TIERS)
 
 
-def main() -> int:
-    """Run everything, and return 1 if anything failed."""
-    total = timed("static checks", run_static_checks)
-    for tier, arguments in TIERS.items():
-        total += timed(tier, functools.partial(run_pytest, arguments))
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chosen tiers, and return 1 if anything failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", type=_tiers, default=TIERS, help=f"tiers to run, by default {','.join(TIERS)}")
+    chosen = parser.parse_args(arguments).only
+    quick = {"static": static_jobs, "unit": unit_jobs}
+    jobs = dict(job for tier in chosen if tier in quick for job in quick[tier]())
+    total = timed("static checks and unit tests", functools.partial(side_by_side, jobs)) if jobs else Tally()
+    for tier in (tier for tier in chosen if tier in LONG_TIERS):
+        total += timed(tier, functools.partial(run_pytest, LONG_TIERS[tier]))
     print(total, flush=True)
     return 1 if total.failed or not total.passed else 0
+
+
+def _tiers(text: str) -> tuple[str, ...]:
+    asked = set(text.split(","))
+    if unknown := asked - set(TIERS):
+        raise argparse.ArgumentTypeError(f"must be of {', '.join(TIERS)}, found {', '.join(sorted(unknown))}")
+    return tuple(tier for tier in TIERS if tier in asked)
 
 
 def timed(name: str, run: Callable[[], Tally]) -> Tally:
@@ -67,29 +95,72 @@ def timed(name: str, run: Callable[[], Tally]) -> Tally:
     return tally
 
 
-def run_static_checks() -> Tally:
-    """Run each static check as one test."""
-    failed = [name for name, command in STATIC_CHECKS.items() if not _succeeds(name, command)]
-    shadows = (ROOT / "operator" / "__init__.py").exists()
-    if shadows:
-        print("operator/__init__.py must not exist: it shadows the standard library")
-    return Tally(len(STATIC_CHECKS) - len(failed) + (not shadows), len(failed) + shadows)
+def static_jobs() -> Iterator[tuple[str, Job]]:
+    """Return each static check as one job that counts as one test."""
+    yield "no operator/__init__.py", _refuse_shadow
+    for name, command in STATIC_CHECKS.items():
+        yield name, functools.partial(_check, command)
 
 
-def _succeeds(name: str, command: list[str]) -> bool:
-    done = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, check=False)
-    print(f"   {name}: {'ok' if done.returncode == 0 else 'failed'}", flush=True)
-    return done.returncode == 0
+def unit_jobs() -> Iterator[tuple[str, Job]]:
+    """Return the unit tests in parts that take about the same time."""
+    for name, arguments in UNIT_SHARDS.items():
+        yield name, functools.partial(_quiet_pytest, arguments)
 
 
-def run_pytest(arguments: list[str]) -> Tally:
-    """Run one tier of tests, and count its report; a run that broke off counts as one failure."""
+def side_by_side(jobs: Mapping[str, Job]) -> Tally:
+    """Run *jobs* on all processors, show the words of each that failed, and return the sum of their totals."""
+    total = Tally()
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        running = {name: pool.submit(job) for name, job in jobs.items()}
+        for name, job in running.items():
+            tally, words = job.result()
+            if tally.failed:
+                print(words, end="", flush=True)
+            print(f"   {name}: {'failed' if tally.failed else 'ok'}", flush=True)
+            total += tally
+    return total
+
+
+def _refuse_shadow() -> tuple[Tally, str]:
+    if SHADOW.exists():
+        return Tally(failed=1), "operator/__init__.py must not exist: it shadows the standard library\n"
+    return Tally(passed=1), ""
+
+
+def _check(command: Sequence[str]) -> tuple[Tally, str]:
+    done = _captured([str(BIN / command[0]), *command[1:]])
+    return (Tally(failed=1) if done.returncode else Tally(passed=1)), done.stdout
+
+
+def _quiet_pytest(arguments: Sequence[str]) -> tuple[Tally, str]:
+    words: list[str] = []
+
+    def run(command: Sequence[str]) -> int:
+        done = _captured(command)
+        words.append(done.stdout)
+        return done.returncode
+
+    return run_pytest(arguments, run=run), "".join(words)
+
+
+def _captured(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command, cwd=ROOT, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"
+    )
+
+
+def _shown(command: Sequence[str]) -> int:
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def run_pytest(arguments: Sequence[str], *, run: Callable[[Sequence[str]], int] = _shown) -> Tally:
+    """Run tests, and count their report; a run that broke off counts as one failure."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [BIN / "pytest", "-q", f"--junit-xml={report}", *arguments]
-        done = subprocess.run(command, cwd=ROOT, check=False)
+        code = run([str(BIN / "pytest"), "-q", f"--junit-xml={report}", *arguments])
         tally = count(report) if report.exists() else Tally(failed=1)
-    broke_off = done.returncode not in (0, NO_TESTS_COLLECTED) and not tally.failed
+    broke_off = code not in (0, NO_TESTS_COLLECTED) and not tally.failed
     return tally + Tally(failed=int(broke_off))
 
 
