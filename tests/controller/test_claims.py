@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.controller.reconcile.objects import claims, fleet
 
-from modelfleet.controller.claims import ClaimIndex, FleetId, claimed_names
+from modelfleet.controller.claims import Claimant, ClaimIndex, claimed_names
 from modelfleet.controller.cluster.resources import Json
 
 
@@ -16,8 +16,8 @@ def served(name: str, *names: str, **rest: Any) -> Json:
     return fleet(name, model={"source": "hf://a/b", "servedNames": list(names)}, **rest)
 
 
-def ids(*names: str) -> set[FleetId]:
-    return {("models", name) for name in names}
+def ids(*names: str) -> set[Claimant]:
+    return {Claimant("models", name) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_fleet_without_a_model_claims_its_name() -> None:
         pytest.param(served("new", "nobody's"), served("new", "alone"), set(), id="names that nobody wants"),
     ],
 )
-def test_who_is_affected_by_a_change(before: Json | None, after: Json, affected: set[FleetId]) -> None:
+def test_who_is_affected_by_a_change(before: Json | None, after: Json, affected: set[Claimant]) -> None:
     index = claims(served("a", "chat"), served("b", "chat", "x"), served("c", "other"), *([before] if before else []))
 
     assert index.learn(after) == affected
@@ -59,16 +59,16 @@ def test_who_is_affected_by_a_change(before: Json | None, after: Json, affected:
 def test_those_it_leaves_behind_are_affected_when_it_goes() -> None:
     index = claims(served("a", "chat"), served("b", "chat"), served("c", "other"))
 
-    assert index.forget(("models", "a")) == ids("b")
-    assert index.forget(("models", "a")) == set()
-    assert (index.knows(("models", "a")), index.knows(("models", "b"))) == (False, True)
+    assert index.forget(Claimant("models", "a")) == ids("b")
+    assert index.forget(Claimant("models", "a")) == set()
+    assert (index.knows(Claimant("models", "a")), index.knows(Claimant("models", "b"))) == (False, True)
 
 
 def test_rivals_are_found_across_namespaces() -> None:
     index = claims(served("a", "chat"), served("a", "chat", namespace="other"), served("c", "other"))
 
-    assert index.rivals(("models", "a")) == {("other", "a")}
-    assert index.rivals(("models", "nobody")) == set()
+    assert index.rivals(Claimant("models", "a")) == {Claimant("other", "a")}
+    assert index.rivals(Claimant("models", "nobody")) == set()
 
 
 NAMES = st.sets(st.sampled_from("wxyz"), max_size=3)
@@ -82,12 +82,12 @@ def test_after_any_history_rivals_are_those_who_share_a_name(changes: list[tuple
     for name, names in changes:
         if names is None:
             now.pop(name, None)
-            index.forget(("models", name))
+            index.forget(Claimant("models", name))
         else:
             now[name] = claimed_names(served(name, *sorted(names)))
             index.learn(served(name, *sorted(names)))
 
-    assert {name: index.rivals(("models", name)) for name in "abcd"} == {
+    assert {name: index.rivals(Claimant("models", name)) for name in "abcd"} == {
         name: ids(*_sharing(now, name)) for name in "abcd"
     }
     assert set(index._claimants) == {claim for names in now.values() for claim in names}

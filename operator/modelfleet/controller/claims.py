@@ -1,60 +1,77 @@
-"""Which fleets want which served names, so that a change of one finds its rivals without looking at all."""
+"""Who wants which names, so that a change of one fleet or policy finds its rivals without looking at all."""
 
 from collections import defaultdict
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
+from modelfleet.api.kinds import MODEL_DEPLOYMENT
 from modelfleet.controller.cluster.resources import Json
 
-FleetId = tuple[str, str]
-"""Namespace and name."""
+
+class Claimant(NamedTuple):
+    """An object that claims names: a ModelDeployment, or a RoutePolicy."""
+
+    namespace: str
+    name: str
+    kind: str = MODEL_DEPLOYMENT.name
+
+
+def claimant(obj: Json) -> Claimant:
+    """Return whose claims *obj* makes."""
+    return Claimant(obj["metadata"]["namespace"], obj["metadata"]["name"], obj["kind"])
 
 
 class ClaimIndex:
-    """The names every fleet claims, both ways."""
+    """The names that everybody claims, both ways."""
 
     def __init__(self) -> None:
-        self._names: dict[FleetId, frozenset[str]] = {}
-        self._claimants: defaultdict[str, set[FleetId]] = defaultdict(set)
+        self._names: dict[Claimant, frozenset[str]] = {}
+        self._claimants: defaultdict[str, set[Claimant]] = defaultdict(set)
 
-    def knows(self, fleet: FleetId) -> bool:
-        """Return whether *fleet* was learned and not forgotten."""
-        return fleet in self._names
+    def knows(self, who: Claimant) -> bool:
+        """Return whether *who* was learned and not forgotten."""
+        return who in self._names
 
-    def rivals(self, fleet: FleetId) -> AbstractSet[FleetId]:
-        """Return the other fleets that claim one of the names of *fleet*."""
-        return self._claimants_of(self._names.get(fleet, frozenset())) - {fleet}
+    def rivals(self, who: Claimant) -> AbstractSet[Claimant]:
+        """Return the others that claim one of the names of *who*."""
+        return self._claimants_of(self._names.get(who, frozenset())) - {who}
 
-    def learn(self, obj: Json) -> AbstractSet[FleetId]:
-        """Take in a ModelDeployment, and return the other fleets whose standing may change with it."""
-        fleet = obj["metadata"]["namespace"], obj["metadata"]["name"]
-        return self._replace(fleet, claimed_names(obj))
+    def learn(self, obj: Json) -> AbstractSet[Claimant]:
+        """Take in a ModelDeployment or RoutePolicy, and return the others whose standing may change with it."""
+        return self._replace(claimant(obj), claimed_names(obj))
 
-    def forget(self, fleet: FleetId) -> AbstractSet[FleetId]:
-        """Drop a fleet that is gone, and return those whose standing may change with it."""
-        affected = self._replace(fleet, frozenset())
-        self._names.pop(fleet, None)
+    def forget(self, who: Claimant) -> AbstractSet[Claimant]:
+        """Drop an object that is gone, and return those whose standing may change with it."""
+        affected = self._replace(who, frozenset())
+        self._names.pop(who, None)
         return affected
 
-    def _replace(self, fleet: FleetId, names: frozenset[str]) -> AbstractSet[FleetId]:
-        before = self._names.get(fleet, frozenset())
-        self._names[fleet] = names
+    def _replace(self, who: Claimant, names: frozenset[str]) -> AbstractSet[Claimant]:
+        before = self._names.get(who, frozenset())
+        self._names[who] = names
         if before == names:
             return frozenset()
         affected = self._claimants_of(before ^ names)
         for name in before - names:
-            self._claimants[name].discard(fleet)
+            self._claimants[name].discard(who)
             if not self._claimants[name]:
                 del self._claimants[name]
         for name in names - before:
-            self._claimants[name].add(fleet)
-        return affected - {fleet}
+            self._claimants[name].add(who)
+        return affected - {who}
 
-    def _claimants_of(self, names: frozenset[str]) -> AbstractSet[FleetId]:
-        return {fleet for name in names for fleet in self._claimants.get(name, ())}
+    def _claimants_of(self, names: frozenset[str]) -> AbstractSet[Claimant]:
+        return {who for name in names for who in self._claimants.get(name, ())}
 
 
 def claimed_names(obj: Json) -> frozenset[str]:
-    """Return the names a ModelDeployment claims: `<namespace>/<name>`, its own or its served names, its adapters'."""
+    """
+    Return the names an object claims.
+
+    A ModelDeployment claims `<namespace>/<name>`, its own or its served names and its adapters', a RoutePolicy its models.
+    """
+    if obj["kind"] != MODEL_DEPLOYMENT.name:
+        return frozenset(obj["spec"].get("models") or ())
     meta, model = obj["metadata"], obj["spec"].get("model") or {}
     adapters = (adapter["name"] for adapter in model.get("adapters") or ())
     return frozenset([f"{meta['namespace']}/{meta['name']}", *(model.get("servedNames") or [meta["name"]]), *adapters])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from modelfleet.api.kinds import CACHE_POLICY, MODEL_DEPLOYMENT
 from modelfleet.api.names import API_VERSION, FLEET_LABEL, MANAGED_BY, MANAGED_BY_LABEL
-from modelfleet.controller.claims import ClaimIndex
+from modelfleet.controller.claims import Claimant, ClaimIndex, claimant
 from modelfleet.controller.cluster.resources import (
     DEPLOYMENTS,
     NETWORKPOLICIES,
@@ -34,6 +34,8 @@ CHILDREN = (
     PODMONITORS,
     DEPLOYMENTS,
 )
+CLAIMING = {resource.kind: resource for resource in (FLEETS,)}
+"""The kinds that claim names."""
 OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
 WATCHES = (
@@ -98,14 +100,19 @@ class Router:
     def _of_fleet(self, event_type: str, obj: Json) -> Iterator[Key]:
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
         yield Key(Subject.FLEET, namespace, name)
-        is_news = not self._claims.knows((namespace, name)) or event_type == DELETED
-        rivals = self._claims.forget((namespace, name)) if event_type == DELETED else self._claims.learn(obj)
-        for rival in rivals:
-            yield Key(Subject.FLEET, *rival)
+        is_news = not self._claims.knows(Claimant(namespace, name)) or event_type == DELETED
+        yield from self._rivals(event_type, obj)
         if is_news:
             for policy in self._cache.list(POLICIES, namespace):
                 if name in _target_names(policy):
                     yield Key(Subject.POLICY, namespace, policy["metadata"]["name"])
+
+    def _rivals(self, event_type: str, obj: Json) -> Iterator[Key]:
+        """Yield the fleets whose names a change of *obj* may give or take."""
+        who = claimant(obj)
+        for rival in self._claims.forget(who) if event_type == DELETED else self._claims.learn(obj):
+            if rival.kind == FLEETS.kind:
+                yield Key(Subject.FLEET, rival.namespace, rival.name)
 
     def _of_policy(self, event_type: str, obj: Json) -> Iterator[Key]:
         key = obj["metadata"]["namespace"], obj["metadata"]["name"]

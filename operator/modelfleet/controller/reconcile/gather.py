@@ -11,10 +11,10 @@ from modelfleet.api.schema.problems import explain
 from modelfleet.api.served_names import Claim, claim_of
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment, ModelDeploymentStatus
-from modelfleet.controller.claims import ClaimIndex
+from modelfleet.controller.claims import Claimant, ClaimIndex
 from modelfleet.controller.cluster.resources import DEPLOYMENTS, PODS, Json, Resource
 from modelfleet.controller.watch.cache import Cache
-from modelfleet.controller.watched import CHILDREN, FLEETS, POLICIES, Key
+from modelfleet.controller.watched import CHILDREN, CLAIMING, FLEETS, POLICIES, Key
 from modelfleet.workload.cache_policies import in_force
 
 Status = TypeVar("Status", bound=ApiModel)
@@ -97,10 +97,9 @@ def _read(raw: Json) -> tuple[ModelDeployment | None, str]:
 
 
 def _claims(cache: Cache, claims: ClaimIndex, key: Key) -> tuple[Claim, ...]:
-    fleets = (
-        cache.get(FLEETS, *fleet) for fleet in ((key.namespace, key.name), *claims.rivals((key.namespace, key.name)))
-    )
-    found = (_claim(raw) for raw in fleets if raw is not None)
+    own = Claimant(key.namespace, key.name)
+    known = (cache.get(CLAIMING[who.kind], who.namespace, who.name) for who in (own, *claims.rivals(own)))
+    found = (_claim(raw) for raw in known if raw is not None)
     return tuple(claim for claim in found if claim is not None)
 
 
