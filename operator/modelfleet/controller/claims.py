@@ -68,7 +68,7 @@ def claimed_names(obj: Json) -> frozenset[str]:
     """
     Return the names an object claims.
 
-    A ModelDeployment claims `<namespace>/<name>`, its own or its served names and its adapters', a RoutePolicy its models.
+    For a ModelDeployment `<namespace>/<name>`, its served names or its own, and its adapters; for a RoutePolicy its models.
     """
     if obj["kind"] != MODEL_DEPLOYMENT.name:
         return frozenset(obj["spec"].get("models") or ())
