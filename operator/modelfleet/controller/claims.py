@@ -68,7 +68,7 @@ def claimed_names(obj: Json) -> frozenset[str]:
     """
     Return the names an object claims.
 
-    For a ModelDeployment `<namespace>/<name>`, its served names or its own, and its adapters; for a RoutePolicy its models.
+    Of a ModelDeployment `<namespace>/<name>`, its served names or its own, its adapters; of a RoutePolicy its models.
     """
     if obj["kind"] != MODEL_DEPLOYMENT.name:
         return frozenset(obj["spec"].get("models") or ())
