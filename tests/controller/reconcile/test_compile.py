@@ -5,7 +5,7 @@ from tests.controller.reconcile.objects import cached, claims, fleet, policy
 from tests.controller.reconcile.snapshots import applied, desired, snapshot
 from tests.workload.fleets import setting
 
-from modelfleet.controller.cluster.resources import DEPLOYMENTS
+from modelfleet.controller.cluster.resources import DEPLOYMENTS, PODMONITORS
 from modelfleet.controller.reconcile.compile import RESOURCES, compile_fleet
 from modelfleet.controller.reconcile.gather import gather
 from modelfleet.controller.watched import Key, Subject
@@ -20,7 +20,7 @@ def test_an_accepted_fleet_has_its_children_under_their_resources() -> None:
     assert result.plan is not None
     assert (result.accepted.status, result.accepted.reason) == ("True", "Accepted")
     assert [RESOURCES[child["kind"]] for _, child in result.children] == [resource for resource, _ in result.children]
-    assert result.children[-1][0] == DEPLOYMENTS
+    assert [resource for resource, _ in result.children][-2:] == [DEPLOYMENTS, PODMONITORS]
 
 
 def test_an_unpinned_revision_is_accepted_with_a_warning() -> None:

@@ -38,7 +38,7 @@ def rolling() -> Json:
 def test_a_new_fleet_gets_all_its_children_and_its_size() -> None:
     result = decision(fleet(replicas=3))
 
-    assert kinds(result)[-1] == "Deployment"
+    assert kinds(result)[-2:] == ["Deployment", "PodMonitor"]
     assert (result.scaling.replicas, result.update_pending) == (3, None)
     assert not is_marked(result)
 

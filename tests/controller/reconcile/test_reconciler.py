@@ -18,9 +18,9 @@ CREATED = [
     "NetworkPolicy by modelfleet",
     "Service by modelfleet",
     "PodDisruptionBudget by modelfleet",
-    "PodMonitor by modelfleet",
     "Deployment by modelfleet",
     "Scale by modelfleet-scale",
+    "PodMonitor by modelfleet",
 ]
 STATUS = ["status of ModelDeployment"]
 

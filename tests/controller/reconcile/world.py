@@ -37,6 +37,8 @@ class World:
     """conflicts is how many writes of a size are overtaken first."""
     refusal: ClusterError | None = None
     """refusal answers every apply of a child."""
+    refused: frozenset[str] = frozenset()
+    """refused are the kinds that *refusal* is about; all of them where none is named."""
     logs: str = ""
     versions: "itertools.count[int]" = field(default_factory=lambda: itertools.count(100))
 
@@ -66,7 +68,7 @@ class World:
         self.writes.append(f"{obj['kind']} by {manager}")
         if subresource == "scale":
             return self._scale(obj, manager)
-        if self.refusal:
+        if self.refusal and (not self.refused or obj["kind"] in self.refused):
             raise self.refusal
         before = self.objects.get((resource.plural, obj["metadata"]["name"]), {"metadata": {}})
         merged = merge(before, obj)

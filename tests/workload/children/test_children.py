@@ -26,7 +26,7 @@ def test_children_come_in_the_order_they_are_needed_and_are_the_fleets() -> None
 
     assert [obj["kind"] for obj in made] == [
         *("ServiceAccount", "PersistentVolumeClaim", "NetworkPolicy", "Service"),
-        *("PodDisruptionBudget", "PodMonitor", "Deployment"),
+        *("PodDisruptionBudget", "Deployment", "PodMonitor"),
     ]
     assert {obj["metadata"]["namespace"] for obj in made} == {"models"}
     assert {obj["metadata"]["labels"]["modelfleet.dev/fleet"] for obj in made} == {"llama"}

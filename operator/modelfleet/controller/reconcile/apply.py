@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from modelfleet.api.names import APPLIED_HASH_ANNOTATION, FIELD_MANAGER, SCALE_MANAGER
 from modelfleet.controller.cluster.client import Cluster
-from modelfleet.controller.cluster.errors import Conflict, NotFound
-from modelfleet.controller.cluster.resources import DEPLOYMENTS, PODS, Json, Resource
+from modelfleet.controller.cluster.errors import ClusterError, Conflict, Forbidden, Invalid, NotFound
+from modelfleet.controller.cluster.resources import DEPLOYMENTS, PODMONITORS, PODS, Json, Resource
 from modelfleet.controller.reconcile.writer import Writer
 from modelfleet.workload.drift import agrees
 from modelfleet.workload.ownership import belongs_to, is_owned
@@ -19,6 +19,8 @@ Children = Mapping[tuple[Resource, str], Json]
 
 SCALE_ATTEMPTS = 5
 LOADING_GRACE_SECONDS = 5
+DISPENSABLE = frozenset({PODMONITORS})
+"""Children without which a fleet serves as well; their kinds belong to others, who may remove or guard them."""
 
 
 class NameTakenError(Exception):
@@ -34,17 +36,17 @@ class Applier:
 
     async def apply(
         self, fleet: Json, wanted: Sequence[tuple[Resource, Json]], live: Children, *, replicas: int | None
-    ) -> None:
+    ) -> ClusterError | None:
         """
-        Apply *wanted* where *live* differs, and then the size, unless *replicas* is None.
+        Apply *wanted* where *live* differs, and the size, unless *replicas* is None.
 
-        Raises `NameTakenError` before anything is written, and `Invalid` or `Forbidden` when the API server refuses a
-        child.
+        Return why a dispensable child was refused, if one was. Raises `NameTakenError` before anything is written, and
+        `Invalid` or `Forbidden` when the API server refuses another child.
         """
         if not wanted and replicas is None:
-            return
+            return None
         known = await self._known(fleet, wanted, live)
-        parts = [(resource, child) for resource, child in wanted if resource != DEPLOYMENTS]
+        parts = [(resource, child) for resource, child in wanted if resource not in DISPENSABLE | {DEPLOYMENTS}]
         for resource, child in parts:  # one at a time: many new fleets are slower when each sends many writes at once
             await self._apply_child(resource, child, known)
         deployment = next((child for resource, child in wanted if resource == DEPLOYMENTS), None)
@@ -53,6 +55,15 @@ class Applier:
             await self._apply_deployment(deployment, existing, replicas=replicas)
         elif existing is not None and replicas is not None:
             await self._scale(existing, replicas)
+        return await self._apply_dispensable([part for part in wanted if part[0] in DISPENSABLE], known)
+
+    async def _apply_dispensable(self, parts: Sequence[tuple[Resource, Json]], known: Children) -> ClusterError | None:
+        try:
+            for resource, child in parts:
+                await self._apply_child(resource, child, known)
+        except (Forbidden, Invalid, NotFound) as error:
+            return error
+        return None
 
     async def prune(self, fleet: Json, wanted: Sequence[tuple[Resource, Json]], live: Children) -> None:
         """Delete the children that the fleet owns and no longer asks for."""
@@ -92,6 +103,10 @@ class Applier:
             return await self._cluster.get(resource, child["metadata"]["namespace"], child["metadata"]["name"])
         except NotFound:
             return None
+        except Forbidden:
+            if resource in DISPENSABLE:  # so is its apply, which says so
+                return None
+            raise
 
     async def _apply_child(self, resource: Resource, wanted: Json, known: Children) -> None:
         live, stamped = known.get(_key(resource, wanted)), _stamped(wanted)

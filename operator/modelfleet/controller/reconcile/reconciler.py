@@ -7,6 +7,7 @@ One reconcile, five verbs.
 Every pass starts from what is, never from what happened: running it twice writes nothing the second time.
 """
 
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,12 +18,13 @@ from modelfleet.api.served_names import Verdict, claim_of, judge
 from modelfleet.api.v1alpha1.metadata import ObjectMeta
 from modelfleet.controller.claims import ClaimIndex
 from modelfleet.controller.cluster.client import Cluster
-from modelfleet.controller.cluster.errors import Forbidden, Invalid
+from modelfleet.controller.cluster.errors import ClusterError, Forbidden, Invalid
 from modelfleet.controller.cluster.resources import DEPLOYMENTS
 from modelfleet.controller.reconcile.apply import Applier, NameTakenError
 from modelfleet.controller.reconcile.compile import Desired, compile_fleet
 from modelfleet.controller.reconcile.decide import Decision, decide
 from modelfleet.controller.reconcile.gather import Snapshot, gather, pods
+from modelfleet.controller.reconcile.lasting import LASTING, LastingFailures
 from modelfleet.controller.reconcile.logs import CrashLogs
 from modelfleet.controller.reconcile.report import Reporter
 from modelfleet.controller.reconcile.writer import Writer
@@ -70,17 +72,26 @@ class FleetReconciler:
         self._setting = setting
         self._clock = clock
         self._turning: set[Key] = set()
+        self._failures = LastingFailures(clock)
 
     async def reconcile(self, key: Key) -> float | None:
         """Run one pass, and return in how many seconds to come again, or None for only after a change."""
         await self._applier.end_loading_pods(pods(self._cache, key))
         snapshot = gather(self._cache, self._claims, key)
         if snapshot is None or "deletionTimestamp" in snapshot.raw["metadata"]:
+            self._failures.end(key)
             return None
         setting = self._setting()
         desired = compile_fleet(snapshot, setting)
         decision = self._decide(snapshot, desired, setting)
-        refused = await self._take_turn(key, self._apply(snapshot, desired, decision), decision)
+        try:
+            refused = await self._take_turn(key, self._apply(snapshot, desired, decision), decision)
+        except ClusterError as error:
+            if self._failures.lasts(key, error):
+                with contextlib.suppress(ClusterError):  # the first failure is the one to tell
+                    await self._report(snapshot, replace(desired, accepted=_failing(error)), decision)
+            raise
+        self._failures.end(key)
         accepted = refused.finding if refused else desired.accepted
         await self._report(snapshot, replace(desired, accepted=accepted), decision)
         if refused:
@@ -111,17 +122,17 @@ class FleetReconciler:
     async def _apply(self, snapshot: Snapshot, desired: Desired, decision: Decision) -> Refused | None:
         """Write what was decided, or return why not, where a person has to act."""
         try:
-            await self._applier.apply(
+            missing = await self._applier.apply(
                 snapshot.raw, decision.children, snapshot.children, replicas=decision.scaling.replicas
             )
         except NameTakenError as error:
             return Refused(Finding(ConditionType.ACCEPTED, "False", Reason.NAME_TAKEN, str(error)), TAKEN_SECONDS)
         except (Invalid, Forbidden) as error:
             finding = Finding(ConditionType.ACCEPTED, "False", Reason.CHILD_REFUSED, error.message)
-            return Refused(finding, REFUSED_SECONDS if isinstance(error, Forbidden) else None)
+            return Refused(finding, _again_seconds(error))
         if decision.children and not decision.update_pending:  # pods of the former template may still need the rest
             await self._applier.prune(snapshot.raw, desired.children, snapshot.children)
-        return None
+        return Refused(_without_metrics(missing), _again_seconds(missing)) if missing else None
 
     async def _report(self, snapshot: Snapshot, desired: Desired, decision: Decision) -> None:
         observed = Observed(
@@ -143,6 +154,20 @@ class FleetReconciler:
         fleet = ObjectMeta.model_validate(snapshot.raw["metadata"])
         after = status(fleet, snapshot.status, judgement, observed, plan=desired.plan, now=self._clock())
         await self._reporter.report(FLEETS, snapshot.raw, after)
+
+
+def _again_seconds(error: ClusterError) -> float | None:
+    return None if isinstance(error, Invalid) else REFUSED_SECONDS
+
+
+def _failing(error: ClusterError) -> Finding:
+    message = f"Writing has failed for {LASTING.seconds} s and is tried again: {error.message}"
+    return Finding(ConditionType.ACCEPTED, "False", Reason.CHILD_REFUSED, message)
+
+
+def _without_metrics(error: ClusterError) -> Finding:
+    message = f"The spec is valid, and the fleet has no PodMonitor, so that Prometheus misses it: {error.message}"
+    return Finding(ConditionType.ACCEPTED, "True", Reason.CHILD_REFUSED, message)
 
 
 def _size(snapshot: Snapshot, desired: Desired, decision: Decision) -> int:

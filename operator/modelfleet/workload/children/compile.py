@@ -17,8 +17,8 @@ BUILDERS = (
     network_policy,  # before the first pod could be reached
     service,
     disruption_budget,
-    pod_monitor,
-    deployment,  # last: it makes the pods
+    deployment,  # it makes the pods
+    pod_monitor,  # nothing waits for it
 )
 
 
