@@ -11,10 +11,10 @@ UNDER_WAY = {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdat
 OVERDUE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
 
 
-def marked(*conditions: Any, seen: int = 4, updated: int = 3) -> Any:
-    """Return a Deployment with the mark, one of whose pods is not available."""
-    counts = {"observedGeneration": seen, "replicas": 3, "updatedReplicas": updated, "availableReplicas": 2}
-    meta = {"generation": 4, "annotations": {"modelfleet.dev/operator-change": "true"}}
+def marked(*conditions: Any, seen: int = 4, updated: int = 3, available: int = 2, before: str = "true") -> Any:
+    """Return a Deployment with the mark; *before* the change as many pods were available, or it does not say."""
+    counts = {"observedGeneration": seen, "replicas": 3, "updatedReplicas": updated, "availableReplicas": available}
+    meta = {"generation": 4, "annotations": {"modelfleet.dev/operator-change": before}}
     return {"metadata": meta, "spec": {"replicas": 3}, "status": counts | {"conditions": [*conditions]}}
 
 
@@ -27,6 +27,14 @@ def marked(*conditions: Any, seen: int = 4, updated: int = 3) -> Any:
         pytest.param(marked(UNDER_WAY), True, id="the last pod still loads"),
         pytest.param(marked(OVERDUE), True, id="a change that breaks goes no further"),
         pytest.param(marked(), True, id="nothing is said"),
+        pytest.param(marked(OVERDUE, before="3"), True, id="a change that cost a pod goes no further"),
+        pytest.param(marked(UNDER_WAY, before="2"), False, id="a pod was missing before, and no more are now"),
+        pytest.param(marked(UNDER_WAY, before="2", updated=1), True, id="a pod was missing, and the rest is replaced"),
+        pytest.param(marked(OVERDUE, before="2", updated=1), False, id="a pod was missing, and the rest cannot be"),
+        pytest.param(marked(OVERDUE, before="2", updated=1, available=1), True, id="a pod was missing, now two are"),
+        pytest.param(marked(UNDER_WAY, before="0", available=0), True, id="none ever served, and they still load"),
+        pytest.param(marked(UNDER_WAY, before="0", available=1), False, id="none served before, and one does now"),
+        pytest.param(marked(OVERDUE, before="0", available=0), False, id="none ever served, and none will"),
     ],
 )
 def test_a_turn_lasts_as_long_as_its_rollout(live: Any, *, rolling: bool) -> None:

@@ -84,11 +84,20 @@ def test_turns(at_most: int, under_way: int, free: int) -> None:
     assert free_turns(deployments, at_most=at_most) == free
 
 
-def test_a_mark_changes_nothing_but_the_annotations() -> None:
+@pytest.mark.parametrize(
+    ("live", "before"),
+    [
+        pytest.param(deployment(), "0", id="never seen"),
+        pytest.param(rolling(mark=False, availableReplicas=1), "1", id="a pod has failed"),
+        pytest.param(rolling(availableReplicas=1, replicas=1), "1", id="the change before is through"),
+        pytest.param(rolling(updatedReplicas=1, availableReplicas=1), "true", id="the change before goes on"),
+    ],
+)
+def test_a_mark_says_how_many_were_available_and_nothing_else_changes(live: dict[str, Any], before: str) -> None:
     wanted = deployment("a", "b")
 
-    after = marked(wanted)
+    after = marked(wanted, live)
 
-    assert after["metadata"]["annotations"] == {INPUT: "a", TEMPLATE: "b", MARK: "true"}
+    assert after["metadata"]["annotations"] == {INPUT: "a", TEMPLATE: "b", MARK: before}
     assert MARK not in wanted["metadata"]["annotations"]
     assert {key: value for key, value in after.items() if key != "metadata"} == {"spec": {}}

@@ -23,16 +23,37 @@ def is_operators_change(live: Deployment | None, wanted: Deployment) -> bool:
 
 
 def is_rolling_for_operator(live: Deployment) -> bool:
-    """Return whether pods of *live* are being replaced because of an operator's change, or wait to become available."""
+    """
+    Return whether pods of *live* are being replaced because of an operator's change, or wait to become available.
+
+    A fleet of which a part was not available before is not waited for any longer once its controller gave up, unless
+    the change cost it pods that were.
+    """
     if OPERATOR_CHANGE_ANNOTATION not in _annotations(live):
         return False
     status = live.get("status") or {}
-    updated = status.get("updatedReplicas", 0)
-    seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
-    if not seen or status.get("replicas", 0) != updated:
+    if status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
         return True
-    replicas = live["spec"].get("replicas", 1)
-    return not (_was_seen_through(status) or (updated >= replicas and status.get("availableReplicas", 0) >= replicas))
+    replicas, before = live["spec"].get("replicas", 1), _available_before(live)
+    updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
+    if before < replicas and available >= before and _gave_up(status):
+        return False
+    if status.get("replicas", 0) != updated:
+        return True
+    awaited = min(replicas, max(before, 1))
+    return not (_was_seen_through(status) or (updated >= replicas and available >= awaited))
+
+
+def _available_before(live: Deployment) -> int:
+    """Return how many pods were available when the change under way began: all, where the mark does not say."""
+    mark = _annotations(live)[OPERATOR_CHANGE_ANNOTATION]
+    return int(mark) if mark.isdecimal() else int(live["spec"].get("replicas", 1))
+
+
+def _gave_up(status: Mapping[str, Any]) -> bool:
+    """Return whether the Deployment's controller says that a rollout made no progress for its whole deadline."""
+    conditions = status.get("conditions") or ()
+    return any((c["type"], c.get("reason")) == ("Progressing", "ProgressDeadlineExceeded") for c in conditions)
 
 
 def _was_seen_through(status: Mapping[str, Any]) -> bool:
@@ -46,9 +67,17 @@ def free_turns(deployments: Iterable[Deployment], *, at_most: int) -> int:
     return max(0, at_most - sum(is_rolling_for_operator(live) for live in deployments))
 
 
-def marked(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return *wanted* with the mark of an operator's change; the next change by the user removes it."""
-    annotations = {**wanted["metadata"]["annotations"], OPERATOR_CHANGE_ANNOTATION: "true"}
+def marked(wanted: dict[str, Any], live: Deployment) -> dict[str, Any]:
+    """
+    Return *wanted* with the mark of an operator's change; the next change by the user removes it.
+
+    The mark says how many pods of *live* were available when the first change began whose rollout still goes on.
+    """
+    if is_rolling_for_operator(live):
+        mark = _annotations(live)[OPERATOR_CHANGE_ANNOTATION]
+    else:
+        mark = str((live.get("status") or {}).get("availableReplicas", 0))
+    annotations = {**wanted["metadata"]["annotations"], OPERATOR_CHANGE_ANNOTATION: mark}
     return wanted | {"metadata": wanted["metadata"] | {"annotations": annotations}}
 
 

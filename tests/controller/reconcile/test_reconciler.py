@@ -204,7 +204,7 @@ async def test_an_operators_change_waits_for_a_free_turn_and_takes_it() -> None:
 
     assert (again, held) == (15.0, (STATUS, ("True", "OperatorUpdatePending")))
     assert "Deployment by modelfleet" in world.writes
-    assert world.objects["deployments", "llama"]["metadata"]["annotations"]["modelfleet.dev/operator-change"] == "true"
+    assert world.objects["deployments", "llama"]["metadata"]["annotations"]["modelfleet.dev/operator-change"] == "0"
 
 
 async def test_a_fleet_that_is_gone_or_going_is_left_to_the_garbage_collector() -> None:

@@ -60,9 +60,9 @@ def decide(
             why = "they are held" if not most_operator_changes else "it waits for its turn"
             kept = tuple((resource, child) for resource, child in desired.children if resource != DEPLOYMENTS)
             return Decision(kept, size, PENDING.format(why=why))
-        return Decision(_with_mark(desired.children), size, takes_turn=True)
+        return Decision(_with_mark(desired.children, live), size, takes_turn=True)
     if live is not None and is_rolling_for_operator(live):
-        return Decision(_with_mark(desired.children), size)
+        return Decision(_with_mark(desired.children, live), size)
     return Decision(desired.children, size)
 
 
@@ -82,5 +82,5 @@ def _unchanged(size: Scaling) -> Scaling:
     return replace(size, replicas=None, finding=replace(size.finding, message=message))
 
 
-def _with_mark(children: tuple[tuple[Resource, Json], ...]) -> tuple[tuple[Resource, Json], ...]:
-    return tuple((resource, marked(child) if resource == DEPLOYMENTS else child) for resource, child in children)
+def _with_mark(children: tuple[tuple[Resource, Json], ...], live: Json) -> tuple[tuple[Resource, Json], ...]:
+    return tuple((resource, marked(child, live) if resource == DEPLOYMENTS else child) for resource, child in children)
