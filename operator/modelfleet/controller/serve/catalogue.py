@@ -1,0 +1,100 @@
+"""Which models a caller may use: `/v1/models`, and what a request for any other model is answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from modelfleet.controller.serve import openai
+
+MODEL_HEADER = "x-modelfleet-model"
+NO_MODEL = "-"
+"""The gateway's word for a request that names no model."""
+LISTED_IN_ERRORS = 50
+"""Names that an error lists; all of them are under `/v1/models`."""
+LONGEST_ECHO = 200
+"""Characters of a requested name that an error repeats."""
+
+BAD_REQUEST, NOT_FOUND = 400, 404
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the gateway authenticated it; all empty for a caller without credentials."""
+
+    scope: str = ""
+    """The credentials' home: `<namespace>/<secret>` of a key, `jwt/<provider>` of a token."""
+    user: str = ""
+    team: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A model that may be asked for, asleep or not."""
+
+    name: str
+    created: int
+    """When the object that stands behind it was made, in seconds since 1970."""
+    owned_by: str
+
+
+class Catalogue(Protocol):
+    """Knows who may use what."""
+
+    def models_for(self, caller: Caller) -> Sequence[Listed]:
+        """Return what *caller* may use, by name."""
+
+
+class CatalogueHandlers:
+    """Answers about models, from what this replica knows."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def list_models(self, request: web.Request) -> web.Response:
+        """Answer `GET /v1/models`."""
+        models = self._catalogue.models_for(caller_of(request))
+        data = [openai.model(each.name, created=each.created, owned_by=each.owned_by) for each in models]
+        return web.json_response({"object": "list", "data": data})
+
+    async def one_model(self, request: web.Request) -> web.Response:
+        """Answer `GET /v1/models/{name}`; names may contain slashes, encoded or not."""
+        name = request.match_info["name"]
+        for each in self._catalogue.models_for(caller_of(request)):
+            if each.name == name:
+                return web.json_response(openai.model(name, created=each.created, owned_by=each.owned_by))
+        return self._missing(request, name)
+
+    async def no_such_model(self, request: web.Request) -> web.Response:
+        """Answer a request for a model that nobody serves, or that names none."""
+        name = request.headers.get(MODEL_HEADER, NO_MODEL)
+        if name != NO_MODEL:
+            return self._missing(request, name)
+        message = f"The request must name a `model`. {self._available(request)}"
+        kind = "invalid_request_error"
+        return openai.error(
+            request, status=BAD_REQUEST, message=message, kind=kind, code="missing_required_parameter", param="model"
+        )
+
+    def _missing(self, request: web.Request, name: str) -> web.Response:
+        shown = name if len(name) <= LONGEST_ECHO else f"{name[:LONGEST_ECHO]}…"
+        message = f"The model `{shown}` does not exist, or you may not use it. {self._available(request)}"
+        kind = "invalid_request_error"
+        return openai.error(
+            request, status=NOT_FOUND, message=message, kind=kind, code="model_not_found", param="model"
+        )
+
+    def _available(self, request: web.Request) -> str:
+        """Return a sentence that lists what the caller may use."""
+        names = [each.name for each in self._catalogue.models_for(caller_of(request))]
+        if not names:
+            return "There is no model that you may use."
+        more = f" and {len(names) - LISTED_IN_ERRORS} more" if len(names) > LISTED_IN_ERRORS else ""
+        return f"You may use: {', '.join(f'`{name}`' for name in names[:LISTED_IN_ERRORS])}{more}."
+
+
+def caller_of(request: web.BaseRequest) -> Caller:
+    """Return who asks, by the headers that the gateway alone can set."""
+    read = request.headers.get
+    return Caller(read("x-modelfleet-scope", ""), read("x-modelfleet-user", ""), read("x-modelfleet-team", ""))
