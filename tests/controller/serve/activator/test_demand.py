@@ -1,0 +1,51 @@
+"""What counts as demand, and for how long."""
+
+from modelfleet.controller.serve.activator.decide import Load
+from modelfleet.controller.serve.activator.demand import Demand, Ledger
+
+
+def test_held_requests_are_the_demand_and_the_oldest_tells_its_age() -> None:
+    ledger = Ledger()
+    ledger.note("models/m", now=100)
+    ledger.hold("models/m", started_at=90)
+    ledger.note("models/m", now=105)
+    ledger.hold("models/m", started_at=105)
+
+    assert ledger.demand(now=110) == {"models/m": Demand(2, 20, 0)}
+    assert ledger.load("models/m") == Load(of_fleet=2, total=2, wanted_since=100)
+    assert ledger.load("models/other") == Load(total=2)
+
+
+def test_demand_outlives_the_last_request_for_half_a_minute() -> None:
+    ledger = Ledger()
+    ledger.note("models/m", now=100)
+    ticket = ledger.hold("models/m", started_at=100)
+    ledger.release("models/m", ticket, now=200)
+    wanted = [ledger.demand(now=now)["models/m"].is_wanted for now in (200, 229, 230)]
+
+    assert wanted == [True, True, False]
+    assert ledger.demand(now=229) == {"models/m": Demand(0, 0, 29)}
+
+
+def test_a_fleet_without_requests_is_forgotten() -> None:
+    ledger = Ledger()
+    ledger.note("models/m", now=100)
+
+    assert ledger.demand(now=160) == {}
+
+
+def test_the_first_request_after_a_quiet_time_is_news() -> None:
+    ledger = Ledger()
+    news = [ledger.note("models/m", now=now) for now in (100, 120, 149, 200)]
+
+    assert news == [True, False, False, True]
+    assert ledger.load("models/m").wanted_since == 200
+
+
+def test_a_fleet_with_held_requests_is_never_quiet() -> None:
+    ledger = Ledger()
+    ledger.note("models/m", now=100)
+    ledger.hold("models/m", started_at=100)
+
+    assert not ledger.note("models/m", now=500)
+    assert ledger.load("models/m").wanted_since == 100

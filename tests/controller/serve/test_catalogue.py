@@ -1,0 +1,92 @@
+"""`/v1/models`, and answers about models that nobody serves."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from modelfleet.controller.serve.activator.application import gateway_application
+from modelfleet.controller.serve.activator.decide import Sleeper
+from modelfleet.controller.serve.activator.holding import Activator
+from modelfleet.controller.serve.catalogue import Caller, Listed
+
+
+class Nobody:
+    """No fleet sleeps."""
+
+    def get(self, target: str) -> Sleeper | None:
+        """Return nothing."""
+        return None
+
+
+class Models:
+    """Team `search` may use two models, everybody else one; user `many` has a hundred."""
+
+    def models_for(self, caller: Caller) -> Sequence[Listed]:
+        """Return what *caller* may use."""
+        names = ["models/llama", *(["chat"] if caller.team == "search" else [])]
+        if caller == Caller(scope="models/keys", user="many"):
+            names = [f"model-{number}" for number in range(100)]
+        return [Listed(name, created=1700000000, owned_by="models") for name in names]
+
+
+async def ask(path: str, *, method: str = "GET", **headers: str) -> tuple[int, dict[str, object]]:
+    app: web.Application = gateway_application(Activator(Nobody()), Models())
+    async with TestClient(TestServer(app)) as client:
+        named = {f"x-modelfleet-{key}": value for key, value in headers.items()} | {"x-request-id": "r-1"}
+        answer = await client.request(method, path, headers=named, data=b"x" * 100_000 if method == "POST" else None)
+        return answer.status, json.loads(await answer.read())
+
+
+async def test_models_are_listed_for_the_caller() -> None:
+    everybody = await ask("/v1/models")
+    search = await ask("/v1/models", team="search")
+    model = {"id": "models/llama", "object": "model", "created": 1700000000, "owned_by": "models"}
+
+    assert everybody == (200, {"object": "list", "data": [model]})
+    assert search == (200, {"object": "list", "data": [model, model | {"id": "chat"}]})
+
+
+@pytest.mark.parametrize("path", ["/v1/models/models/llama", "/v1/models/models%2Fllama"])
+async def test_one_model_is_found_by_a_name_with_slashes(path: str) -> None:
+    status, model = await ask(path)
+
+    assert (status, model["id"]) == (200, "models/llama")
+
+
+@pytest.mark.parametrize("request_", [("GET", "/v1/models/chat", ""), ("POST", "/v1/chat/completions", "chat")])
+async def test_a_model_that_nobody_serves_is_told_with_those_that_exist(request_: tuple[str, str, str]) -> None:
+    method, path, model = request_
+    status, answer = await ask(path, method=method, model=model)
+
+    assert status == 404
+    assert answer["error"] == {
+        "message": "The model `chat` does not exist, or you may not use it. You may use: `models/llama`.",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "model_not_found",
+        "request_id": "r-1",
+    }
+
+
+async def test_a_request_must_name_a_model() -> None:
+    status, answer = await ask("/v1/chat/completions", method="POST", model="-")
+
+    assert status == 400
+    assert answer["error"] == {
+        "message": "The request must name a `model`. You may use: `models/llama`.",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "missing_required_parameter",
+        "request_id": "r-1",
+    }
+
+
+async def test_errors_stay_short() -> None:
+    _, answer = await ask("/v1/embeddings", method="POST", model="x" * 5000, scope="models/keys", user="many")
+    text = json.dumps(answer)
+
+    assert "and 50 more" in text
+    assert len(text) < 2000
