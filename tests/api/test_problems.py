@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from tests.api.specs.case import Case
 from tests.api.specs.manifests import REMOVED, bases, changed, model_of, schema_of, schema_paths, steps_of
-from tests.api.specs.rules import CASES, Case
+from tests.api.specs.rules import CASES
 from tests.api.specs.walk import visited
 
+from modelfleet.api.kinds import KINDS
 from modelfleet.api.schema.problems import MAX_SHOWN_LENGTH, lint, shown
 
 
@@ -102,14 +104,14 @@ def test_rule_is_broken_and_kept_as_its_examples_say(case: Case) -> None:
 
 
 def test_every_rule_has_examples() -> None:
-    messages = {message for kind in ("ModelDeployment", "CachePolicy") for message in rules(schema_of(kind))}
+    messages = {message for kind in KINDS for message in rules(schema_of(kind.name))}
     without = {message for message in messages if not any(message.startswith(case.message) for case in CASES)}
 
     assert without == set()
 
 
 def test_bases_use_every_field() -> None:
-    for kind in ("ModelDeployment", "CachePolicy"):
+    for kind in (ours.name for ours in KINDS):
         schema = schema_of(kind)
         manifests = [base for base in bases().values() if base["kind"] == kind]
         used = {plain(schema, steps) for base in manifests for steps, _, _ in visited(schema, base["spec"], ("spec",))}

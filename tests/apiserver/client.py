@@ -10,7 +10,7 @@ import httpx
 from modelfleet.api.names import GROUP, VERSION
 
 NAMESPACE = "default"
-PLURALS = {"ModelDeployment": "modeldeployments", "CachePolicy": "cachepolicies"}
+PLURALS = {"ModelDeployment": "modeldeployments", "CachePolicy": "cachepolicies", "RoutePolicy": "routepolicies"}
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.api.specs.case import Case
 from tests.api.specs.manifests import Spec, model_of
-from tests.api.specs.rules import CASES, Case
+from tests.api.specs.rules import CASES
 from tests.api.specs.walk import names, several_changes, single_changes
 from tests.apiserver.client import Client
 

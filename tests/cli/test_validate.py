@@ -63,7 +63,7 @@ def test_remark_has_file_line_object_field_and_message() -> None:
         pytest.param(
             ("v1alpha1", "v1"),
             2,
-            "must be ModelDeployment or CachePolicy of modelfleet.dev/v1alpha1",
+            "must be ModelDeployment or CachePolicy or RoutePolicy of modelfleet.dev/v1alpha1",
             id="a version that does not exist",
         ),
         pytest.param(("kind: Model", "kind: Modle"), 2, 'found "ModleDeployment"', id="a kind that does not exist"),

@@ -1,8 +1,11 @@
 """Our kinds, and how kubectl shows them."""
 
+from dataclasses import replace
+
 from modelfleet.api.schema.crd import Column, Kind
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.api.v1alpha1.route_policy import RoutePolicy
 
 READY = Column("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", "Whether requests are served.")
 REASON = Column("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", "Why.", priority=1)
@@ -35,4 +38,16 @@ CACHE_POLICY = Kind(
     columns=(READY, REASON, MESSAGE),
 )
 
-KINDS = (MODEL_DEPLOYMENT, CACHE_POLICY)
+ROUTE_POLICY = Kind(
+    model=RoutePolicy,
+    plural="routepolicies",
+    short_name="rpol",
+    columns=(
+        READY,
+        Column("Models", "string", ".spec.models", "Names the policy answers for."),
+        replace(REASON, priority=0),
+        MESSAGE,
+    ),
+)
+
+KINDS = (MODEL_DEPLOYMENT, CACHE_POLICY, ROUTE_POLICY)

@@ -16,7 +16,7 @@ class ApiModel(BaseModel):
 
     Reading is tolerant: unknown fields are ignored, since a newer CRD may have more than this
     version knows. Pass `extra="forbid"` to `model_validate` to lint. A null means "absent", as it
-    does for the API server. `rules` hold across fields and become CEL in the CRD.
+    does for the API server. `validations` hold across fields and become CEL in the CRD.
     """
 
     model_config = ConfigDict(
@@ -30,24 +30,24 @@ class ApiModel(BaseModel):
         protected_namespaces=(),
     )
 
-    rules: ClassVar[tuple[Rule, ...]] = ()
+    validations: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="wrap")
     @classmethod
     def _apply_rules(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Drop nulls before the fields are read; check `rules` once they were."""
+        """Drop nulls before the fields are read; check `validations` once they were."""
         if isinstance(data, dict):
             data = {key: value for key, value in data.items() if value is not None}
         value = handler(data)
-        if messages := broken(cls.rules, value):
+        if messages := broken(cls.validations, value):
             raise rule_error(messages)
         return value
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Put the CEL of `rules` on the object's schema."""
+        """Put the CEL of `validations` on the object's schema."""
         result = handler(schema)
-        if cls.rules:
-            validations = [rule.as_validation() for rule in cls.rules]
+        if cls.validations:
+            validations = [rule.as_validation() for rule in cls.validations]
             handler.resolve_ref_schema(result)["x-kubernetes-validations"] = validations
         return result

@@ -96,7 +96,7 @@ def _root_schema(model: type[ApiModel]) -> dict[str, Any]:
             "spec": _part(model, "spec"),
             "status": _part(model, "status"),
         },
-        "x-kubernetes-validations": [rule.as_validation() for rule in model.rules],
+        "x-kubernetes-validations": [rule.as_validation() for rule in model.validations],
     }
 
 

@@ -49,7 +49,7 @@ class Experts(ApiModel):
 class Architecture(ApiModel):
     """The numbers of a model's config.json that decide whether it fits on an accelerator."""
 
-    rules = (
+    validations = (
         Rule(
             cel="self.heads % self.kvHeads == 0",
             holds=lambda a: a.heads % a.kv_heads == 0,

@@ -31,7 +31,7 @@ class KvOffload(ApiModel):
 class EngineCache(ApiModel):
     """Caching inside the model server."""
 
-    rules = (
+    validations = (
         Rule(
             cel="has(self.prefixCaching) || has(self.kvOffload)",
             holds=lambda e: e.prefix_caching is not None or e.kv_offload is not None,
@@ -67,7 +67,7 @@ class CachePolicyStatus(ApiModel):
 class CachePolicy(ApiModel):
     """CachePolicy declares what is cached where, for the fleets it targets."""
 
-    rules = (NAME_RULE,)
+    validations = (NAME_RULE,)
 
     api_version: Literal["modelfleet.dev/v1alpha1"] = API_VERSION
     kind: Literal["CachePolicy"] = "CachePolicy"

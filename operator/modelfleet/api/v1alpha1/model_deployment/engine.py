@@ -34,7 +34,7 @@ OWNED_VARIABLES = (
 class Speculative(ApiModel):
     """Speculative decoding: a cheap guess of the next tokens, checked by the model in one step."""
 
-    rules = (
+    validations = (
         Rule(
             cel=f"has(self.model) == (self.method in {list(NEEDS_DRAFT)})",
             holds=lambda s: (s.model is not None) == (s.method in NEEDS_DRAFT),
@@ -54,7 +54,7 @@ class Speculative(ApiModel):
 class EnvironmentVariable(ApiModel):
     """An environment variable of the engine's container."""
 
-    rules = (
+    validations = (
         Rule(
             cel="!(has(self.value) && has(self.valueFrom))",
             holds=lambda e: e.value is None or e.value_from is None,
@@ -80,7 +80,7 @@ class EnvironmentVariable(ApiModel):
 class Engine(ApiModel):
     """Which vLLM runs, how it is split over accelerators, and with which options."""
 
-    rules = (
+    validations = (
         Rule(
             cel=f"has(self.version) || self.image.matches('{VERSIONED_TAG.replace(chr(92), chr(92) * 2)}')",
             holds=lambda e: e.version is not None or matches(VERSIONED_TAG, e.image),

@@ -12,7 +12,7 @@ from modelfleet.api.schema.types import Int, Label, ListOf, ObjectName, Quantity
 class Toleration(ApiModel):
     """A taint the pods accept, as in Kubernetes."""
 
-    rules = (
+    validations = (
         Rule(
             cel="!has(self.operator) || self.operator != 'Exists' || !has(self.value)",
             holds=lambda t: t.operator != "Exists" or t.value is None,

@@ -81,7 +81,7 @@ class Adapter(ApiModel):
 class Model(ApiModel):
     """Which weights are served, and under which names."""
 
-    rules = (
+    validations = (
         Rule(
             cel="!has(self.revision) || self.source.startsWith('hf://')",
             holds=lambda m: m.revision is None or m.source.startswith("hf://"),

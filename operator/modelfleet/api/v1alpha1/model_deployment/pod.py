@@ -47,7 +47,7 @@ class VolumeMount(ApiModel):
 class EnvironmentSource(ApiModel):
     """All entries of a ConfigMap or Secret as environment variables."""
 
-    rules = (
+    validations = (
         Rule(
             cel="has(self.configMapRef) != has(self.secretRef)",
             holds=lambda s: (s.config_map_ref is None) != (s.secret_ref is None),
@@ -74,7 +74,7 @@ class Volume(ApiModel, extra="allow"):
 class Pod(ApiModel):
     """What platforms add to every pod of the fleet."""
 
-    rules = (
+    validations = (
         Rule(
             cel="!has(self.volumeMounts) || self.volumeMounts.all(m, has(self.volumes) && self.volumes.exists(v, v.name == m.name))",
             holds=lambda p: {m.name for m in p.volume_mounts} <= {v.name for v in p.volumes},

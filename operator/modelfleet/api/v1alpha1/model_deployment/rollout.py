@@ -14,7 +14,7 @@ ZERO = (0, "0%")
 class Rollout(ApiModel):
     """How pods are replaced, and how long they may finish what they have."""
 
-    rules = (
+    validations = (
         Rule(
             cel="!(has(self.maxSurge) && has(self.maxUnavailable) && self.maxSurge in [dyn(0), dyn('0%')] "
             "&& self.maxUnavailable in [dyn(0), dyn('0%')])",

@@ -52,7 +52,7 @@ OWN_NAME = Rule(
 class ModelDeploymentSpec(ApiModel):
     """What is served, on what, and how many times."""
 
-    rules = (ONE_WRITER,)
+    validations = (ONE_WRITER,)
 
     model: Model
     """model is which weights are served, and under which names."""
@@ -75,7 +75,7 @@ class ModelDeploymentSpec(ApiModel):
 class ModelDeployment(ApiModel):
     """ModelDeployment serves one model with a fleet of identical vLLM replicas."""
 
-    rules = (NAME_RULE, OWN_NAME)
+    validations = (NAME_RULE, OWN_NAME)
 
     api_version: Literal["modelfleet.dev/v1alpha1"] = API_VERSION
     kind: Literal["ModelDeployment"] = "ModelDeployment"

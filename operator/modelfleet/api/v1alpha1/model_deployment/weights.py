@@ -32,7 +32,7 @@ class EphemeralCache(ApiModel):
 class WeightsCache(ApiModel):
     """Exactly one place for weights and compiled kernels."""
 
-    rules = (
+    validations = (
         Rule(
             cel=f"[{', '.join(f'has(self.{member})' for member in MEMBERS)}].exists_one(present, present)",
             holds=lambda c: [c.claim, c.claim_name, c.ephemeral, c.host_path].count(None) == len(MEMBERS) - 1,
