@@ -141,6 +141,7 @@ class HeaderTest(StrEnum):
     PREFIX = "prefix"
     REGEX = "regex"
     PRESENT = "present"
+    ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True)
