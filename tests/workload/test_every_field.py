@@ -231,9 +231,11 @@ def outcome(specs: Mapping[str, Any], *, is_hashed: bool = False) -> Any:
 def declared(specs: Mapping[str, Any]) -> str | None:
     """Return the digest that tells a user's change from an operator's, or None where the fleet is refused."""
     result = outcome(specs, is_hashed=True)
-    return (
-        None if isinstance(result, Refusal) else result[-1][-1]["metadata"]["annotations"]["modelfleet.dev/input-hash"]
-    )
+    if isinstance(result, Refusal):
+        return None
+    [deployment] = [child for child in result[-1] if child["kind"] == "Deployment"]
+    digest: str = deployment["metadata"]["annotations"]["modelfleet.dev/input-hash"]
+    return digest
 
 
 def _without_hashes(child: dict[str, Any]) -> dict[str, Any]:
