@@ -10,7 +10,7 @@ from tests.workload.fleets import fleet, planned
 from modelfleet.workload.children.compile import children
 from modelfleet.workload.drift import agrees
 
-TEXTS = st.sampled_from(["", "a", "name", "mountPath", "2Gi", "2048Mi", "1", "type"])
+TEXTS = st.sampled_from(["", "a", "name", "mountPath", "2Gi", "2048Mi", "1", "type", "limits", "sizeLimit"])
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3000) | TEXTS
 TREES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=12
@@ -25,9 +25,12 @@ TREES = st.recursive(
         pytest.param({"a": []}, {}, id="an empty list and an absent one"),
         pytest.param({"a": None}, {"a": 420}, id="a null, for which the server put its default"),
         pytest.param({"emptyDir": {}}, {"emptyDir": {"medium": ""}}, id="an empty object that got defaults"),
-        pytest.param({"memory": "2048Mi"}, {"memory": "2Gi"}, id="the same amount in another unit"),
-        pytest.param({"cpu": "0.5"}, {"cpu": "500m"}, id="the same amount in thousandths"),
-        pytest.param({"gpu": 4}, {"gpu": "4"}, id="the same amount as a text"),
+        pytest.param(
+            {"limits": {"memory": "2048Mi"}}, {"limits": {"memory": "2Gi"}}, id="the same amount in another unit"
+        ),
+        pytest.param({"requests": {"cpu": "0.5"}}, {"requests": {"cpu": "500m"}}, id="the same amount in thousandths"),
+        pytest.param({"limits": {"gpu": 4}}, {"limits": {"gpu": "4"}}, id="the same amount as a text"),
+        pytest.param({"sizeLimit": "2048Mi"}, {"sizeLimit": "2Gi"}, id="the same size of a volume"),
         pytest.param([{"name": "a"}], [{"name": "b"}, {"name": "a"}], id="a sidecar somebody injected"),
         pytest.param([{"name": "a"}, {"name": "b"}], [{"name": "b"}, {"name": "a"}], id="items in another order"),
         pytest.param(
@@ -55,7 +58,10 @@ def test_what_the_server_adds_is_no_drift(wanted: Any, live: Any) -> None:
         pytest.param(["--a", "1"], ["--a", "1", "--b"], id="an argument too many"),
         pytest.param(["--a", "1"], ["1", "--a"], id="arguments in another order"),
         pytest.param([{"key": "x"}], [{"key": "x"}, {"key": "y"}], id="a toleration too many"),
-        pytest.param({"memory": "2Gi"}, {"memory": "2G"}, id="another unit"),
+        pytest.param({"limits": {"memory": "2Gi"}}, {"limits": {"memory": "2G"}}, id="another unit"),
+        pytest.param({"limits": {"memory": "2Gi"}}, {"limits": {}}, id="an amount that is gone"),
+        pytest.param(["--max-model-len", "1Ki"], ["--max-model-len", "1024"], id="an argument in another unit"),
+        pytest.param({"value": "1Ki"}, {"value": "1024"}, id="a text that is no amount"),
         pytest.param({"selector": {"a": "1"}}, {"selector": {"a": "1", "b": "2"}}, id="a selector that selects less"),
         pytest.param({"podSelector": {}}, {"podSelector": {"matchLabels": {"a": "1"}}}, id="pods that are left out"),
         pytest.param([{"name": {"odd": 1}}], [{"name": {"odd": 2}}], id="names that are no texts"),

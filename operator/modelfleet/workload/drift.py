@@ -15,13 +15,18 @@ MERGE_KEYS = ("mountPath", "name", "type", "ip")
 ATOMIC = frozenset({"labelSelector", "namespaceSelector", "nodeSelector", "podSelector", "selector"})
 """Fields that the API server replaces as a whole: one entry more selects something else."""
 
+QUANTITIES = frozenset({"limits", "requests"})
+"""Fields that hold quantities by resource; elsewhere `1024` and `1Ki` are different texts."""
+QUANTITY = frozenset({"divisor", "sizeLimit"})
+"""Fields that are quantities."""
+
 
 def agrees(wanted: Any, live: Any) -> bool:
     """
     Return whether *live* contains *wanted*.
 
-    Null, empty and absent are the same, and so are `2048Mi` and `2Gi`. A null asks for nothing: what the API server
-    puts in its place is its default.
+    Null, empty and absent are the same, and so are `2048Mi` and `2Gi` where a field holds quantities. A null asks for
+    nothing: what the API server puts in its place is its default.
     """
     if wanted is None:
         return True
@@ -31,11 +36,15 @@ def agrees(wanted: Any, live: Any) -> bool:
         return isinstance(live, Mapping) and all(_entries_agree(*entry, live) for entry in wanted.items())
     if isinstance(wanted, list | tuple):
         return isinstance(live, Sequence) and not isinstance(live, str) and _lists_agree(wanted, live)
-    return wanted == live or _same_quantity(wanted, live)
+    return bool(wanted == live)
 
 
 def _entries_agree(key: str, wanted: Any, live: Mapping[str, Any]) -> bool:
     found = live.get(key)
+    if key in QUANTITIES and isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        return all(_amounts_agree(amount, found.get(resource)) for resource, amount in wanted.items())
+    if key in QUANTITY:
+        return _amounts_agree(wanted, found)
     return agrees(wanted, found) and (key not in ATOMIC or wanted is None or agrees(found, wanted))
 
 
@@ -57,6 +66,10 @@ def _merge_key(items: Sequence[Any]) -> str | None:
 def _tells_apart(key: str, items: Sequence[Mapping[str, Any]]) -> bool:
     values = [item.get(key) for item in items]
     return all(isinstance(value, str) for value in values) and len(set(values)) == len(values)
+
+
+def _amounts_agree(wanted: Any, live: Any) -> bool:
+    return agrees(wanted, live) or _same_quantity(wanted, live)
 
 
 def _same_quantity(wanted: Any, live: Any) -> bool:
