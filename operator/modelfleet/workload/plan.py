@@ -5,6 +5,7 @@ A plan is refused only for what certainly cannot start. A refusal names the fiel
 """
 
 import hashlib
+import ipaddress
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from modelfleet.api.catalogue import (
     EngineVersionError,
 )
 from modelfleet.api.conditions import ConditionType, Finding, Reason
-from modelfleet.api.platform import Platform
+from modelfleet.api.platform import FleetNetwork, Platform
 from modelfleet.api.v1alpha1.cache_policy import EngineCache
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.workload.arguments import Argument, adapters_at_once, command_line, declared, reserved_rank
@@ -31,6 +32,11 @@ SIZING_FIELDS = (
     "kv_cache_dtype", "enforce_eager", "speculative",
 )  # fmt: skip
 """Fields of `engine` that the fit check looks at, and the size itself."""
+CLOSED = (
+    "The platform's `network.clusterCidrs` must leave addresses outside the cluster, which engines may reach, found "
+    '"{}": name only the ranges of nodes, pods and Services, or set `network.enabled` to false.'
+)
+"""The API server refuses an `ipBlock` whose exceptions are all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ def plan(
         return _refused(Reason.UNKNOWN_ACCELERATOR, f"`hardware.accelerator` {error}")
     except EngineVersionError as error:
         return _refused(Reason.ENGINE_VERSION, str(error))
+    if closed := _closed_range(setting.platform.network):
+        return _refused(Reason.INVALID_SPEC, CLOSED.format(closed))
     in_use = kept.tensor_parallel_size if kept and kept.inputs == sizing_inputs(fleet) else None
     sized = size(fleet, accelerator, version, setting.catalogue, kept=in_use)
     if sized.is_refused and fleet.spec.engine.fit_check == "Enforce":
@@ -108,10 +116,8 @@ def plan(
         )
     flags = EngineFlags.for_version(version)
     wanted = declared(fleet, cache, tensor_parallel_size=sized.tensor_parallel_size)
-    if lacking := [*_lacking(wanted, flags)]:
-        return _refused(Reason.ENGINE_VERSION, " ".join(lacking))
-    if problems := flags.check_extra_args(fleet.spec.engine.extra_args):
-        return _refused(Reason.INVALID_SPEC, "; ".join(f"`engine.extraArgs[{p.index}]` {p.message}" for p in problems))
+    if refusal := _refused_arguments(fleet, wanted, flags):
+        return refusal
     words = tuple(command_line(fleet, wanted, has_flag=flags.has))
     return Plan(fleet, cache, setting, accelerator, flags, sized, words)
 
@@ -137,6 +143,20 @@ def digest(value: Any) -> str:
     """Return a short digest of a JSON value, the same for the same content."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _closed_range(network: FleetNetwork) -> str | None:
+    """Return a range of the cluster that is all addresses there are, where fleets get a NetworkPolicy."""
+    ranges = network.cluster_cidrs if network.enabled else ()
+    return next((cidr for cidr in ranges if not ipaddress.ip_network(cidr, strict=False).prefixlen), None)
+
+
+def _refused_arguments(fleet: ModelDeployment, wanted: Sequence[Argument], flags: EngineFlags) -> Refusal | None:
+    if lacking := [*_lacking(wanted, flags)]:
+        return _refused(Reason.ENGINE_VERSION, " ".join(lacking))
+    if problems := flags.check_extra_args(fleet.spec.engine.extra_args):
+        return _refused(Reason.INVALID_SPEC, "; ".join(f"`engine.extraArgs[{p.index}]` {p.message}" for p in problems))
+    return None
 
 
 def _lacking(wanted: Sequence[Argument], flags: EngineFlags) -> Iterator[str]:

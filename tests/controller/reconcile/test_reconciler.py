@@ -9,7 +9,14 @@ from tests.controller.reconcile.world import KEY, World, owner, reconciler
 from tests.workload.fleets import setting
 
 from modelfleet.controller.cluster.errors import Conflict, Forbidden, Invalid
-from modelfleet.controller.cluster.resources import DEPLOYMENTS, NETWORKPOLICIES, PODS, SERVICES, Json
+from modelfleet.controller.cluster.resources import (
+    DEPLOYMENTS,
+    NETWORKPOLICIES,
+    PERSISTENTVOLUMECLAIMS,
+    PODS,
+    SERVICES,
+    Json,
+)
 from modelfleet.controller.watched import FLEETS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -130,6 +137,17 @@ async def test_a_child_that_was_deleted_or_edited_is_brought_back() -> None:
     await passes(world)
 
     assert world.writes == ["NetworkPolicy by modelfleet", "Service by modelfleet"]
+
+
+async def test_a_claim_that_somebody_let_grow_is_left_as_it_is() -> None:
+    world = await settled(weights={"cache": {"claim": {"size": "1Ti"}}})
+    claim = world.objects["persistentvolumeclaims", "llama-cache"]
+    grown = claim["spec"] | {"resources": {"requests": {"storage": "2Ti"}}}
+    world.put(PERSISTENTVOLUMECLAIMS, claim | {"spec": grown})
+
+    await passes(world)
+
+    assert world.writes == []
 
 
 async def test_a_foreign_object_of_a_childs_name_is_left_alone_and_named() -> None:

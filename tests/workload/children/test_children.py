@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.workload.fleets import child, fleet, planned, setting
+from tests.workload.fleets import child, fleet, planned, refused, setting
 
+from modelfleet.workload.children.claim import as_grown
 from modelfleet.workload.children.compile import children
 
 FLEET = {"matchLabels": {"modelfleet.dev/fleet": "llama"}}
@@ -76,6 +77,24 @@ def test_a_claim_outlives_its_fleet_unless_told_otherwise(policy_of: str, *, is_
     }
 
 
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [
+        pytest.param("1Ti", "1Ti", id="as it was made"),
+        pytest.param("1536Gi", "1536Gi", id="grown by somebody"),
+        pytest.param("512Gi", "1Ti", id="asked to grow"),
+        pytest.param("1e13", "1Ti", id="a number the API server must compare"),
+    ],
+)
+def test_a_claim_never_shrinks(live: str, expected: str) -> None:
+    wanted = child("PersistentVolumeClaim", fleet(weights={"cache": {"claim": {"size": "1Ti"}}}))
+    found = wanted | {"spec": wanted["spec"] | {"resources": {"requests": {"storage": live}}}}
+
+    grown = as_grown(wanted, found)
+
+    assert grown == wanted | {"spec": wanted["spec"] | {"resources": {"requests": {"storage": expected}}}}
+
+
 @pytest.mark.parametrize("cache", [{"claimName": "c"}, {"hostPath": "/mnt"}, {"ephemeral": {}}])
 def test_other_caches_need_no_claim(cache: dict[str, Any]) -> None:
     assert child("PersistentVolumeClaim", fleet(weights={"cache": cache})) is None
@@ -123,6 +142,17 @@ def test_ranges_are_written_as_networks() -> None:
 
     assert "10.0.0.0/8" in https["to"][0]["ipBlock"]["except"]
     assert https["to"][-1] == {"ipBlock": {"cidr": "10.9.0.0/16"}}
+
+
+@pytest.mark.parametrize("everything", ["0.0.0.0/0", "10.0.0.0/0", "::/0"])
+def test_a_cluster_that_is_everywhere_is_refused_where_it_closes_engines_in(everything: str) -> None:
+    closed = {"clusterCidrs": ["10.0.0.0/8", everything]}
+
+    message = refused(fleet(), surrounding=setting(network=closed)).accepted.message
+
+    assert message.startswith("The platform's `network.clusterCidrs` must leave addresses outside the cluster")
+    assert f'found "{everything}": name only' in message
+    assert policy(**closed, enabled=False) is None
 
 
 def test_a_platform_with_policies_of_its_own_gets_none() -> None:

@@ -7,8 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from modelfleet.api.names import APPLIED_HASH_ANNOTATION, FIELD_MANAGER, SCALE_MANAGER
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.errors import ClusterError, Conflict, Forbidden, Invalid, NotFound
-from modelfleet.controller.cluster.resources import DEPLOYMENTS, PODMONITORS, PODS, Json, Resource
+from modelfleet.controller.cluster.resources import (
+    DEPLOYMENTS,
+    PERSISTENTVOLUMECLAIMS,
+    PODMONITORS,
+    PODS,
+    Json,
+    Resource,
+)
 from modelfleet.controller.reconcile.writer import Writer
+from modelfleet.workload.children.claim import as_grown
 from modelfleet.workload.drift import agrees
 from modelfleet.workload.ownership import belongs_to, is_owned
 from modelfleet.workload.plan import digest
@@ -112,7 +120,10 @@ class Applier:
         live, stamped = known.get(_key(resource, wanted)), _stamped(wanted)
         if live is None:
             await self._create(resource, stamped)
-        elif not agrees(stamped, live):
+            return
+        if resource == PERSISTENTVOLUMECLAIMS:
+            stamped = as_grown(stamped, live)
+        if not agrees(stamped, live):
             await self._writer.apply(resource, stamped, manager=FIELD_MANAGER)
 
     async def _create(self, resource: Resource, obj: Json) -> Json:
