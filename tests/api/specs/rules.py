@@ -211,5 +211,42 @@ CASES = (
         broken=({"spec.engine": {}},),
         kept=({"spec.engine.kvOffload": REMOVED}, {"spec.engine.prefixCaching": REMOVED}),
     ),
+    Case(
+        "at least one of `engine` and `affinity`",
+        "cache-policy",
+        broken=({"spec.engine": REMOVED, "spec.affinity": REMOVED},),
+        kept=({"spec.engine": REMOVED}, {"spec.affinity": REMOVED}),
+    ),
+    Case(
+        "`prefixBytes` must be absent",
+        "cache-policy",
+        broken=tuple({"spec.affinity.key": key} for key in ("Session", "User")),
+        kept=({"spec.affinity.prefixBytes": REMOVED, "spec.affinity.key": "User"},),
+    ),
+    Case(
+        "`sessionHeader` must be absent",
+        "cache-policy-off",
+        broken=tuple({"spec.affinity.key": key} for key in ("Prefix", "User")),
+        kept=({"spec.affinity.sessionHeader": REMOVED, "spec.affinity.key": "Prefix"},),
+    ),
+    Case(
+        "`minReplicas` must be at most `maxReplicas`",
+        "everything",
+        broken=({"spec.autoscaling": {"mode": "Advisory", "minReplicas": 3, "maxReplicas": 2}},),
+        kept=(
+            {"spec.autoscaling": {"mode": "Advisory", "minReplicas": 2, "maxReplicas": 2}},
+            {"spec.autoscaling": {"mode": "Advisory", "maxReplicas": 1}},
+            {"spec.autoscaling": {"mode": "Advisory", "maxReplicas": 1}, "spec.replicas": 5},
+        ),
+    ),
+    Case(
+        "`scaleToZero` must be set",
+        "everything",
+        broken=({"spec.autoscaling.scaleToZero": REMOVED}, {"spec.autoscaling.minReplicas": 1}),
+        kept=(
+            {"spec.autoscaling.scaleToZero": {}},
+            {"spec.autoscaling.minReplicas": REMOVED, "spec.autoscaling.scaleToZero": REMOVED},
+        ),
+    ),
     *route_policy_rules.CASES,
 )

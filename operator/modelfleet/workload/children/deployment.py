@@ -63,8 +63,7 @@ def input_hash(plan: Plan) -> str:
     default moves with every version, and stored objects keep the one they were made with.
     """
     spec = plan.fleet.spec
-    declared = spec.model_dump(
-        by_alias=True, exclude_defaults=True, exclude={"replicas": True, "suspend": True, "engine": {"image"}}
-    )
+    apart = dict.fromkeys(("replicas", "suspend", "exposure", "autoscaling"), True)  # no pod depends on them
+    declared = spec.model_dump(by_alias=True, exclude_defaults=True, exclude=apart | {"engine": {"image"}})
     cache = plan.cache.model_dump(by_alias=True, exclude_defaults=True) if plan.cache else None
     return digest({"spec": declared, "image": spec.engine.image, "cache": cache})

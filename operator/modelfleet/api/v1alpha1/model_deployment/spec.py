@@ -9,6 +9,7 @@ from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.rules import Rule, fields
 from modelfleet.api.schema.types import Bool, Int
 from modelfleet.api.v1alpha1.metadata import NAME_RULE, ObjectMeta
+from modelfleet.api.v1alpha1.model_deployment.autoscaling import Autoscaling
 from modelfleet.api.v1alpha1.model_deployment.engine import Engine
 from modelfleet.api.v1alpha1.model_deployment.hardware import Hardware
 from modelfleet.api.v1alpha1.model_deployment.model import Model
@@ -62,8 +63,12 @@ class ModelDeploymentSpec(ApiModel):
     """hardware is the accelerator and the node around it."""
     weights: Weights = Weights()
     """weights is where downloaded weights and compiled kernels are kept."""
+    exposure: Literal["Direct", "PolicyOnly"] | None = None
+    """exposure is Direct for a fleet whose own names answer at the gateway even where a RoutePolicy names it, and PolicyOnly for one that answers only through policies. Absent means Direct until a RoutePolicy of the namespace names the fleet, and PolicyOnly from then on."""
     replicas: Annotated[Int, Field(ge=0, le=10_000)] = 1
     """replicas is the size of the fleet. Defaults to 1; `kubectl scale` sets it."""
+    autoscaling: Autoscaling | None = None
+    """autoscaling is between which sizes the fleet moves. Absent means that it has the size `replicas` says."""
     rollout: Rollout = Rollout()
     """rollout is how pods are replaced, and how long they may finish what they have."""
     suspend: Bool = False
