@@ -108,7 +108,7 @@ def updated(namespace: Namespace) -> list[str]:
 def await_pending(namespace: Namespace, names: Iterable[str], *, why: str) -> None:
     """Return once the fleets say that they wait, and why."""
     for name in names:
-        namespace.await_condition("Progressing", "True", "OperatorUpdatePending", name=name, words=why)
+        namespace.await_condition("Progressing", "True", name=name, words=why)
 
 
 def next_turn(namespace: Namespace, waiting: list[str], turn: int) -> str:

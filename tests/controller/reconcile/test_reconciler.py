@@ -220,7 +220,7 @@ async def test_an_operators_change_waits_for_a_free_turn_and_takes_it() -> None:
     held = list(world.writes), conditions(world)["Progressing"]
     await passes(world)
 
-    assert (again, held) == (15.0, (STATUS, ("True", "OperatorUpdatePending")))
+    assert (again, held) == (15.0, (STATUS, ("True", "Loading")))
     assert "Deployment by modelfleet" in world.writes
     assert world.objects["deployments", "llama"]["metadata"]["annotations"]["modelfleet.dev/operator-change"] == "0"
 

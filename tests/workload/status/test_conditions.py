@@ -139,6 +139,12 @@ def test_ready(live: Any, pods: list[Pod], judged: dict[str, Any], expected: tup
             id="an update waits",
         ),
         pytest.param(
+            deployment(), [LOADING], {"update_pending": "later"}, ("True", "Loading"), WORKING, id="loading meanwhile"
+        ),
+        pytest.param(
+            deployment(), [crashed()], {"update_pending": "later"}, ("True", "CrashLoop"), WORKING, id="and crashing"
+        ),
+        pytest.param(
             deployment(),
             [SERVING],
             {"scale": FOREIGN, "desired": 3},
@@ -227,3 +233,10 @@ def test_a_deployment_without_a_status_is_not_current() -> None:
 
     assert not Observed(bare, [], {}).is_current
     assert Observed(bare, [], {}).deployment_condition("Progressing") is None
+
+
+@pytest.mark.parametrize("pods", [[SERVING], [LOADING], [crashed()]], ids=["serving", "loading", "crashing"])
+def test_an_update_that_waits_is_always_told(pods: list[Pod]) -> None:
+    progressing = findings(deployment(), pods, update_pending="A new operator waits.")["Progressing"]
+
+    assert progressing.message.endswith("A new operator waits.")

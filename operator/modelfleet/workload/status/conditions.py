@@ -72,14 +72,15 @@ def _ready(judgement: Judgement, observed: Observed, progressing: Finding) -> Fi
 
 def _progressing(judgement: Judgement, observed: Observed) -> Finding:
     def progressing(status: Status, reason: Reason, message: str) -> Finding:
-        return Finding(ConditionType.PROGRESSING, status, reason, message)
+        is_told = judgement.update_pending is None or reason is Reason.OPERATOR_UPDATE_PENDING
+        text = message if is_told else f"{message.removesuffix('.')}. {judgement.update_pending}"
+        return Finding(ConditionType.PROGRESSING, status, reason, text)
 
     if judgement.suspended:
         return progressing("False", Reason.SUSPENDED, "`suspend` is true: nothing is changed or scaled.")
     if judgement.accepted.status == "False":
         return progressing("False", judgement.accepted.reason, "What runs stays as it was until the spec is accepted.")
-    waiting = (Reason.OPERATOR_UPDATE_PENDING, judgement.update_pending) if judgement.update_pending else None
-    if held_up := waiting or _obstacle(observed):
+    if held_up := _obstacle(observed):
         return progressing("True", *held_up)
     if not observed.is_current:
         return progressing("True", Reason.ROLLING_OUT, "Pods are being replaced by ones of the current template.")
@@ -93,6 +94,8 @@ def _arrival(judgement: Judgement, observed: Observed) -> tuple[Status, Reason, 
     """Return what is said of the progress of a fleet for which nothing is left to do."""
     if absence := _absence(judgement, observed):
         return "False", *absence
+    if judgement.update_pending:
+        return "True", Reason.OPERATOR_UPDATE_PENDING, judgement.update_pending
     but = "" if judgement.scale.status == "True" else ", except for its size"
     return "True", Reason.STABLE, f"The fleet is as its spec says{but}."
 
