@@ -97,34 +97,41 @@ def _entries(schema: Schema) -> Schema:
 
 
 PEER: Schema = _of_model(Peer)
+PERCENT: Schema = {"type": "integer", "minimum": 0, "maximum": 100}
+REPLICAS: Schema = {"type": "integer", "minimum": 1, "maximum": 100}
+REPOSITORY: Schema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._:/-]*[a-z0-9]$"}
+DIGEST: Schema = {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"}
+PULL_POLICY: Schema = {"enum": ["Always", "IfNotPresent", "Never"]}
+RESOURCES: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"claims": OBJECTS, "limits": AMOUNTS, "requests": AMOUNTS},
+}
+SPREAD: Schema = {
+    "type": "array",
+    "items": {"type": "object", "required": ["topologyKey"], "properties": {"labelSelector": False}},
+}
 
 SHAPES: dict[str, Schema] = {
     "nameOverride": {"type": "string", "pattern": "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", "maxLength": 63},
     "fullnameOverride": {"type": "string", "pattern": "^([a-z]([-a-z0-9]*[a-z0-9])?)?$", "maxLength": 54},
     "commonLabels": STRINGS,
-    "image.repository": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._:/-]*[a-z0-9]$"},
+    "image.repository": REPOSITORY,
     "image.tag": {"type": "string", "pattern": "^([A-Za-z0-9_][A-Za-z0-9_.-]*)?$", "maxLength": 128},
-    "image.digest": {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
-    "image.pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
+    "image.digest": DIGEST,
+    "image.pullPolicy": PULL_POLICY,
     "imagePullSecrets": {"type": "array", "items": STRINGS | {"required": ["name"]}},
     "replicas": {"type": "integer", "minimum": 1, "maximum": 9},
     "watchNamespaces": {"type": "array", "items": DNS_LABEL, "uniqueItems": True},
     "leaderElection.leaseSeconds": {"type": "integer", "minimum": 6, "maximum": 300},
     "logLevel": {"enum": ["debug", "info", "warning", "error"]},
-    "resources": {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {"claims": OBJECTS, "limits": AMOUNTS, "requests": AMOUNTS},
-    },
+    "resources": RESOURCES,
     "podLabels": STRINGS,
     "podAnnotations": STRINGS,
     "nodeSelector": STRINGS,
     "tolerations": OBJECTS,
     "affinity": OBJECT,
-    "topologySpreadConstraints": {
-        "type": "array",
-        "items": {"type": "object", "required": ["topologyKey"], "properties": {"labelSelector": False}},
-    },
+    "topologySpreadConstraints": SPREAD,
     "serviceAccount.annotations": STRINGS,
     "serviceMonitor.intervalSeconds": {"type": "integer", "minimum": 1, "maximum": 3600},
     "serviceMonitor.labels": STRINGS,
@@ -136,4 +143,35 @@ SHAPES: dict[str, Schema] = {
     "fleets.network.clusterCidrs": _field(FleetNetwork, "clusterCidrs"),
     "fleets.network.egressCidrs": _field(FleetNetwork, "egressCidrs"),
     "rollouts.maxConcurrentOperatorChanges": _field(Rollouts, "maxConcurrentOperatorChanges"),
+    "secrets.namespaces": {"type": "array", "items": DNS_LABEL, "uniqueItems": True},
+    "gateway.replicas": REPLICAS,
+    "gateway.image.repository": REPOSITORY,
+    "gateway.image.tag": {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]*$", "maxLength": 128},
+    "gateway.image.digest": DIGEST,
+    "gateway.image.pullPolicy": PULL_POLICY,
+    "gateway.concurrency": {"type": "integer", "minimum": 1, "maximum": 128},
+    "gateway.maxConnections": {"type": "integer", "minimum": 1},
+    "gateway.resources": RESOURCES,
+    "gateway.autoscaling.minReplicas": REPLICAS,
+    "gateway.autoscaling.maxReplicas": REPLICAS,
+    "gateway.autoscaling.targetCPUPercent": PERCENT | {"minimum": 1},
+    "gateway.drainSeconds": {"type": "integer", "minimum": 10, "maximum": 86400},
+    "gateway.service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
+    "gateway.service.annotations": STRINGS,
+    "gateway.service.loadBalancerSourceRanges": {"type": "array", "items": {"type": "string"}},
+    "gateway.service.externalTrafficPolicy": {"enum": ["Cluster", "Local"]},
+    "gateway.names": STRINGS,
+    "gateway.external.allowedHosts": {"type": "array", "items": {"type": "string"}},
+    "gateway.maxBodyBytes": {"type": "integer", "minimum": 1024},
+    "gateway.accessLog.samplePercent": PERCENT,
+    "gateway.tracing.samplePercent": PERCENT,
+    "gateway.tokenPrices": OBJECT,
+    "gateway.networkPolicy.from": OBJECTS,
+    "gateway.networkPolicy.metricsFrom": OBJECTS,
+    "gateway.podLabels": STRINGS,
+    "gateway.podAnnotations": STRINGS,
+    "gateway.nodeSelector": STRINGS,
+    "gateway.tolerations": OBJECTS,
+    "gateway.affinity": OBJECT,
+    "gateway.topologySpreadConstraints": SPREAD,
 }

@@ -25,6 +25,12 @@ def default_objects(helm: Helm) -> list[Object]:
 
 
 @pytest.fixture(scope="session")
+def gateway_objects(helm: Helm) -> list[Object]:
+    """Return what the chart installs with a gateway and the defaults otherwise; to be read only."""
+    return helm.render({"gateway": {"enabled": True}})
+
+
+@pytest.fixture(scope="session")
 def bare_kubectl(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
     """Return kubectl for an API server on which nothing is installed yet."""
     return Kubectl(binary=_binary("kubectl"), kubeconfig=kubeconfig, cache=tmp_path_factory.mktemp("kubectl"))

@@ -12,6 +12,12 @@ from charts.generate.files import CHART
 RELEASE = "modelfleet"
 NAMESPACE = "modelfleet-system"
 OPERATOR = "modelfleet-operator"
+GATEWAY = "modelfleet-gateway"
+RESTRICTED_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 Object = dict[str, Any]
 
@@ -73,9 +79,15 @@ def find(objects: list[Object], kind: str, name: str = OPERATOR) -> Object:
     return found
 
 
-def container(objects: list[Object]) -> Object:
-    """Return the operator's container."""
-    [only] = find(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+def pod(objects: list[Object], name: str = OPERATOR) -> Object:
+    """Return what the pods of a Deployment are made from."""
+    spec: Object = find(objects, "Deployment", name)["spec"]["template"]["spec"]
+    return spec
+
+
+def container(objects: list[Object], name: str = OPERATOR) -> Object:
+    """Return the one container of a Deployment's pods."""
+    [only] = pod(objects, name)["containers"]
     found: Object = only
     return found
 
@@ -86,6 +98,18 @@ def environment(objects: list[Object]) -> dict[str, str]:
         variable["name"]: variable.get("value") or variable["valueFrom"]["fieldRef"]["fieldPath"]
         for variable in container(objects)["env"]
     }
+
+
+def gateway_files(objects: list[Object]) -> dict[str, str]:
+    """Return the files that the gateway's Envoy starts with, by their names."""
+    files: dict[str, str] = find(objects, "ConfigMap", GATEWAY)["data"]
+    return files
+
+
+def bootstrap(objects: list[Object]) -> Object:
+    """Return Envoy's bootstrap."""
+    parsed: Object = yaml.safe_load(gateway_files(objects)["envoy.yaml"])
+    return parsed
 
 
 def platform_file(objects: list[Object]) -> Object:

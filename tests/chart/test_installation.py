@@ -6,12 +6,14 @@ import pytest
 import yaml
 from charts.generate.files import CHART, INSTALL, ROOT
 from tests.apiserver.kubectl import Kubectl
-from tests.chart.rendering import NAMESPACE, OPERATOR, RELEASE, Helm, Object, find
+from tests.chart.rendering import GATEWAY, NAMESPACE, OPERATOR, RELEASE, Helm, Object, find
 
 pytestmark = pytest.mark.apiserver
 
 AS_OPERATOR = f"--as=system:serviceaccount:{NAMESPACE}:{OPERATOR}"
 SAMPLES = sorted((ROOT / "manifests" / "samples").glob("*.yaml"))
+FROM_OTHERS = ("cert-manager.io", "monitoring.coreos.com")
+"""Kinds that this cluster does not know."""
 STRICT = ("--dry-run=server", "--validate=strict")
 
 
@@ -38,14 +40,37 @@ def test_the_api_server_accepts_a_sample(installed: Kubectl, path: Path) -> None
     assert outcome.succeeded, outcome.text
 
 
-def test_the_operators_pod_is_admitted_under_the_restricted_profile(installed: Kubectl, helm: Helm) -> None:
-    template = find(helm.render(), "Deployment")["spec"]["template"]
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": NAMESPACE}}
+def as_pod(deployment: Object) -> Object:
+    """Return a pod as the Deployment makes it, without its ServiceAccount, which this cluster may not have."""
+    spec = {**deployment["spec"]["template"]["spec"], "serviceAccountName": "default"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": NAMESPACE}, "spec": spec}
 
-    outcome = installed("create", *STRICT, "-f", "-", stdin=yaml.safe_dump(pod | {"spec": template["spec"]}))
+
+@pytest.mark.parametrize("name", [OPERATOR, GATEWAY])
+def test_a_pod_is_admitted_under_the_restricted_profile(installed: Kubectl, helm: Helm, name: str) -> None:
+    deployment = find(helm.render({"gateway": {"enabled": True}}), "Deployment", name)
+    outcome = installed("create", *STRICT, "-f", "-", stdin=yaml.safe_dump(as_pod(deployment)))
 
     assert outcome.succeeded, outcome.text
     assert "Warning" not in outcome.text
+
+
+@pytest.mark.parametrize("values", sorted(path.name for path in (CHART / "ci").glob("*-values.yaml")))
+def test_the_api_server_accepts_what_the_chart_renders(installed: Kubectl, helm: Helm, values: str) -> None:
+    objects = helm.render(yaml.safe_load((CHART / "ci" / values).read_text()))
+    own = [obj for obj in objects if obj["apiVersion"].partition("/")[0] not in FROM_OTHERS and not is_elsewhere(obj)]
+
+    outcome = installed(
+        "apply", *STRICT, "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(own)
+    )
+
+    assert outcome.succeeded, outcome.text
+    assert "Warning" not in outcome.text
+
+
+def is_elsewhere(obj: Object) -> bool:
+    """Whether it is in a team's namespace, which this cluster does not have."""
+    return obj["metadata"].get("namespace", NAMESPACE) != NAMESPACE
 
 
 CHILDREN = [

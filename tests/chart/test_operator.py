@@ -6,6 +6,7 @@ import pytest
 from charts.generate.files import CHART
 from tests.chart.rendering import (
     OPERATOR,
+    RESTRICTED_CONTAINER,
     Helm,
     HelmError,
     Object,
@@ -15,20 +16,10 @@ from tests.chart.rendering import (
     labels_of,
     nested,
     platform_file,
+    pod,
 )
 
 from modelfleet import __version__
-
-RESTRICTED_CONTAINER = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
-
-
-def pod(objects: list[Object]) -> Object:
-    spec: Object = find(objects, "Deployment")["spec"]["template"]["spec"]
-    return spec
 
 
 def test_the_operator_runs_twice_and_hands_over_before_it_leaves(default_objects: list[Object]) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import pytest
-from tests.chart.rendering import NAMESPACE, OPERATOR, Helm, Object, find
+from tests.chart.rendering import GATEWAY, NAMESPACE, OPERATOR, Helm, Object, find, pod
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.controller.watched import CHILDREN, WATCHES
@@ -15,8 +15,10 @@ CHILD = "get list watch create patch delete"
 OPERATOR_RIGHTS = {
     "cachepolicies.modelfleet.dev": READ,
     "modeldeployments.modelfleet.dev": READ,
+    "routepolicies.modelfleet.dev": READ,
     "cachepolicies.modelfleet.dev/status": "patch",
     "modeldeployments.modelfleet.dev/status": "patch",
+    "routepolicies.modelfleet.dev/status": "patch",
     "deployments.apps": CHILD,
     "deployments.apps/scale": "patch",
     "persistentvolumeclaims": CHILD,
@@ -30,6 +32,14 @@ OPERATOR_RIGHTS = {
     "events.events.k8s.io": "create patch",
 }
 CRD_RIGHTS = {"customresourcedefinitions.apiextensions.k8s.io": "get"}
+GATEWAY_RIGHTS = {"endpointslices.discovery.k8s.io": READ}
+OWN_RIGHTS = {
+    "secrets": "get patch create",
+    "pods": READ,
+    "replicasets.apps": READ,
+    "endpointslices.discovery.k8s.io": READ,
+}
+CERTIFICATES = ["modelfleet-ca", "modelfleet-operator-tls", "modelfleet-gateway-tls"]
 LEASE_RIGHTS = {"leases.coordination.k8s.io": "create get update"}
 
 
@@ -74,6 +84,52 @@ def test_no_role_names_secrets_or_uses_a_wildcard(default_objects: list[Object])
     }
 
     assert not words & {"*", "secrets", "nodes", "pods/exec", "escalate", "bind", "impersonate"}
+
+
+def test_a_gateway_needs_endpoints_certificates_and_the_operators_own_pods(gateway_objects: list[Object]) -> None:
+    assert rights(find(gateway_objects, "ClusterRole", OPERATOR)) == table(OPERATOR_RIGHTS | GATEWAY_RIGHTS)
+    assert rights(find(gateway_objects, "Role", "modelfleet-operator-own")) == table(OWN_RIGHTS)
+
+
+def secret_rules(objects: list[Object], role: str) -> list[Object]:
+    return [rule for rule in find(objects, "Role", role)["rules"] if "secrets" in rule["resources"]]
+
+
+def test_only_secrets_of_certificates_are_read_and_changed_in_its_own_namespace(gateway_objects: list[Object]) -> None:
+    named, unnamed = secret_rules(gateway_objects, "modelfleet-operator-own")
+
+    assert (named["resourceNames"], named["verbs"]) == (CERTIFICATES, ["get", "patch"])
+    assert unnamed["verbs"] == ["create"]
+
+
+def test_certificates_that_cert_manager_issues_are_only_read(helm: Helm) -> None:
+    objects = helm.render({"gateway": {"enabled": True}, "certificates": {"certManager": {"enabled": True}}})
+    [named] = secret_rules(objects, "modelfleet-operator-own")
+
+    assert (named["resourceNames"], named["verbs"]) == (CERTIFICATES, ["get"])
+
+
+def test_keys_are_read_in_the_namespaces_named_and_nowhere_else(helm: Helm) -> None:
+    objects = helm.render({"gateway": {"enabled": True}, "secrets": {"namespaces": ["team-a", "team-b"]}})
+    granted = [role for role in roles(objects) if role["metadata"]["name"] == "modelfleet-operator-secrets"]
+    cluster_wide = [role for role in roles(objects) if role["kind"] == "ClusterRole" and "secrets" in rights(role)]
+
+    assert [(role["kind"], role["metadata"]["namespace"]) for role in granted] == [
+        ("Role", "team-a"),
+        ("Role", "team-b"),
+    ]
+    assert all(rights(role) == table({"secrets": READ}) for role in granted)
+    assert not cluster_wide
+
+
+def test_the_gateway_itself_has_no_rights_and_no_token(gateway_objects: list[Object]) -> None:
+    subjects = {
+        subject["name"] for obj in gateway_objects if obj["kind"].endswith("Binding") for subject in obj["subjects"]
+    }
+
+    assert subjects == {OPERATOR}
+    assert find(gateway_objects, "ServiceAccount", GATEWAY)["automountServiceAccountToken"] is False
+    assert pod(gateway_objects, GATEWAY)["automountServiceAccountToken"] is False
 
 
 def test_leases_other_than_its_own_are_out_of_reach(default_objects: list[Object]) -> None:

@@ -4,6 +4,7 @@
 {{- include "modelfleet.checks.serviceAccount" . -}}
 {{- include "modelfleet.checks.labels" . -}}
 {{- include "modelfleet.checks.network" . -}}
+{{- include "modelfleet.checks.gateway" . -}}
 {{- end -}}
 
 {{- define "modelfleet.checks.image" -}}
@@ -23,7 +24,7 @@
 {{- range list "name" "instance" "version" "part-of" "managed-by" "component" -}}
   {{- $own = append $own (printf "app.kubernetes.io/%s" .) -}}
 {{- end -}}
-{{- range $value, $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels -}}
+{{- range $value, $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels "gateway.podLabels" .Values.gateway.podLabels -}}
   {{- range $key, $_ := $labels -}}
     {{- if has $key $own -}}
       {{- fail (printf "`%s` must not contain %q: the chart sets that label itself, and selectors depend on it" $value $key) -}}
@@ -40,6 +41,25 @@
   {{- range $name, $peer := .allowedPeers -}}
     {{- if not (or $peer.namespaceLabels $peer.podLabels) -}}
       {{- fail (printf "`fleets.network.allowedPeers.%s` must have `namespaceLabels` or `podLabels`: without both it admits every pod of the cluster; remove it with null, or set `fleets.network.enabled` to false" $name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelfleet.checks.gateway" -}}
+{{- with .Values.gateway -}}
+  {{- if hasSuffix "latest" .image.tag -}}
+    {{- fail (printf "`gateway.image.tag` must name a version, found %q: the operator writes configuration for one version of Envoy" .image.tag) -}}
+  {{- end -}}
+  {{- if and .autoscaling.enabled (gt (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) -}}
+    {{- fail (printf "`gateway.autoscaling.maxReplicas` must be at least `minReplicas`, %d, found %d" (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) -}}
+  {{- end -}}
+  {{- if and .autoscaling.enabled (not (dig "requests" "cpu" "" .resources)) -}}
+    {{- fail "`gateway.resources.requests.cpu` must be set when `gateway.autoscaling.enabled` is true: `targetCPUPercent` is a part of it" -}}
+  {{- end -}}
+  {{- range $name := list "loadBalancerClass" "loadBalancerSourceRanges" -}}
+    {{- if and (get $.Values.gateway.service $name) (ne $.Values.gateway.service.type "LoadBalancer") -}}
+      {{- fail (printf "`gateway.service.%s` must be empty when `gateway.service.type` is %q: only a LoadBalancer reads it" $name $.Values.gateway.service.type) -}}
     {{- end -}}
   {{- end -}}
 {{- end -}}

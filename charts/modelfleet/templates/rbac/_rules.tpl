@@ -2,10 +2,10 @@
 {{- define "modelfleet.operator.rules" -}}
 # What users declare is read, never written.
 - apiGroups: [modelfleet.dev]
-  resources: [cachepolicies, modeldeployments]
+  resources: [cachepolicies, modeldeployments, routepolicies]
   verbs: [get, list, watch]
 - apiGroups: [modelfleet.dev]
-  resources: [cachepolicies/status, modeldeployments/status]
+  resources: [cachepolicies/status, modeldeployments/status, routepolicies/status]
   verbs: [patch]
 # The children of a fleet.
 - apiGroups: [apps]
@@ -34,6 +34,12 @@
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
+{{- if .Values.gateway.enabled }}
+# Which of a fleet's pods take requests.
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+{{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
