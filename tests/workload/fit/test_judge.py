@@ -182,6 +182,31 @@ def test_a_row_is_printed_under_the_names_people_script_against() -> None:
     assert row("Qwen/Qwen2.5-7B-Instruct", 8).as_json()["fits"] is False
 
 
+@pytest.mark.parametrize(
+    ("published", "asked", "is_refused"),
+    [
+        pytest.param("fp8", "bitsandbytes", True, id="another size"),
+        pytest.param("fp8", "fp8", False, id="the same"),
+        pytest.param("fp8", "fbgemm_fp8", False, id="what the name of the model does not tell apart"),
+        pytest.param("awq", "awq_marlin", False, id="another kernel"),
+        pytest.param("awq", "gptq", True, id="another layout"),
+        pytest.param("w4a16", "awq", False, id="a scheme that may be either"),
+        pytest.param("w8a8", "bitsandbytes", True, id="a scheme that cannot be"),
+        pytest.param("bitsandbytes", "fp8", True, id="quantized while loading, but quantized already"),
+        pytest.param(None, "bitsandbytes", False, id="weights in 16 bits"),
+        pytest.param("mxfp4", "fp8", False, id="a config that overrides what is asked"),
+        pytest.param("fp8", "unheard-of", False, id="a method that a plug-in may bring"),
+    ],
+)
+def test_weights_are_not_quantized_again(published: str | None, asked: str, *, is_refused: bool) -> None:
+    shape = architecture("meta-llama/Llama-3.1-8B", quantization=published)
+
+    found = row(architecture=shape, quantization=asked)
+
+    assert (found.reason is FitReason.INVALID_OPTIONS) is is_refused
+    assert ("`quantization` must be absent" in found.message) is is_refused
+
+
 def test_a_published_quantization_wins_over_what_is_asked() -> None:
     asked = row("openai/gpt-oss-20b", quantization="fp8")
 

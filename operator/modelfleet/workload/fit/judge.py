@@ -13,7 +13,7 @@ from modelfleet.workload.fit.divisibility import undivided, vocabulary_is_undivi
 from modelfleet.workload.fit.draft import draft_is_unknown
 from modelfleet.workload.fit.estimate import Estimate, estimate
 from modelfleet.workload.fit.inputs import FitInput
-from modelfleet.workload.fit.precision import METHODS, precision_of
+from modelfleet.workload.fit.precision import METHODS, contradicts, precision_of
 from modelfleet.workload.fit.row import FitReason, FitRow, Verdict
 
 MIB = 1024**2
@@ -89,6 +89,12 @@ def _impossible_options(case: _Case) -> _Finding | None:
         return _Finding("False", FitReason.INVALID_OPTIONS, text)
     if fit.pipeline_parallel_size > architecture.layers:
         text = f"`pipelineParallelSize` must be at most {architecture.layers}, the layers of {fit.model_name}."
+        return _Finding("False", FitReason.INVALID_OPTIONS, text)
+    if contradicts(architecture.quantization, fit.quantization):
+        text = (
+            f'`quantization` must be absent, found "{fit.quantization}": the weights of {fit.model_name} are published '
+            f'as "{architecture.quantization}", and vLLM does not change that.'
+        )
         return _Finding("False", FitReason.INVALID_OPTIONS, text)
     return None
 

@@ -60,6 +60,32 @@ METHODS: Mapping[str, Precision] = {
 }
 """By the name vLLM gives the method, and the scheme's name where vLLM's (`compressed-tensors`) says nothing of size."""
 
+_FP8_CHECKPOINT = frozenset({"fp8", "fbgemm_fp8", "ptpc_fp8"})
+_GPTQ_CHECKPOINT = frozenset({"gptq", "gptq_marlin"})
+_AWQ_CHECKPOINT = frozenset({"awq", "awq_marlin"})
+READ_AS: Mapping[str, frozenset[str]] = {
+    "fp8": _FP8_CHECKPOINT,
+    "fbgemm_fp8": _FP8_CHECKPOINT,
+    "w8a8": _FP8_CHECKPOINT,
+    "gptq": _GPTQ_CHECKPOINT,
+    "awq": _AWQ_CHECKPOINT,
+    "w8a16": _GPTQ_CHECKPOINT,
+    "w4a16": _GPTQ_CHECKPOINT | _AWQ_CHECKPOINT,
+    "bitsandbytes": frozenset({"bitsandbytes"}),
+}
+"""Published weights → the methods of `REFUSED_UNLESS_READ` that may be another name for what they are."""
+REFUSED_UNLESS_READ = _FP8_CHECKPOINT | _GPTQ_CHECKPOINT | _AWQ_CHECKPOINT | {"bitsandbytes", "experts_int8"}
+"""
+Methods that never take over the weights of another: "Quantization method specified in the model config (…) does not
+match …". Those of ModelOpt and MXFP4 choose by the model's config, whatever is asked for.
+"""
+
+
+def contradicts(published: str | None, asked: str | None) -> bool:
+    """Return whether vLLM certainly refuses weights *published* in one way and *asked* for in another."""
+    read_as = READ_AS.get(published or "")
+    return read_as is not None and asked in REFUSED_UNLESS_READ and asked not in read_as
+
 
 def precision_of(published: str | None, asked: str | None, dtype: str) -> Precision | None:
     """
