@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.rules import rule_error
-from modelfleet.api.schema.types import Int, ListOf, StringMap, text
+from modelfleet.api.schema.types import Int, Label, ListOf, StringMap, text
 
 
 def _is_network(cidr: str) -> str:
@@ -53,6 +53,68 @@ class Rollouts(ApiModel):
     """maxConcurrentOperatorChanges is how many fleets may roll at once because of a new operator or catalogue. 0 holds them."""
 
 
+HOST_PATTERN = r"^(\*\.)?([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?$"
+"""A host such as `api.example.com`, or all hosts below one such as `*.example.com`; never all hosts there are."""
+NAME_PATTERN = r"^[A-Za-z0-9*?\[][A-Za-z0-9._:/*?!\[\]-]*$"
+"""A pattern of model names: `*` is any characters, `?` is one, `[a-z]` is one of these."""
+OTLP_ENDPOINT = r"^((grpc|http)://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?)?$"
+
+Percent = Annotated[Int, Field(ge=0, le=100)]
+Cents = Annotated[Int, Field(ge=0, le=1_000_000_000)]
+
+
+class AccessLog(ApiModel):
+    """The gateway's log of requests. No prompt or answer is ever in it."""
+
+    sample_percent: Percent = 100
+    """samplePercent is how many requests that succeed are logged, in percent; others always are. Defaults to 100."""
+
+
+class Tracing(ApiModel):
+    """Traces through the gateway and the engines."""
+
+    endpoint: Annotated[str, text(pattern=OTLP_ENDPOINT, at_least=0, at_most=512)] = ""
+    """endpoint is where traces go: `http://` for OTLP over HTTP, `grpc://` for OTLP over gRPC. Empty, the default, sends none."""
+    sample_percent: Percent = 100
+    """samplePercent is how many requests are traced whose client did not decide, in percent. Defaults to 100."""
+
+
+class TokenPrice(ApiModel):
+    """What the tokens of a model cost, in cents for a million of them."""
+
+    prompt_cents_per_million: Cents = 0
+    """promptCentsPerMillion is the price of tokens of prompts. Defaults to 0."""
+    completion_cents_per_million: Cents = 0
+    """completionCentsPerMillion is the price of tokens of answers. Defaults to 0."""
+
+
+class GatewaySettings(ApiModel):
+    """The gateway in front of all fleets."""
+
+    enabled: bool = False
+    """enabled makes the operator configure a gateway. Defaults to false."""
+    replicas: Annotated[Int, Field(ge=1, le=1000)] = 2
+    """replicas is how many replicas of the gateway share what one engine takes: the chart's value, not the live number. Defaults to 2."""
+    auth_required: bool = True
+    """authRequired refuses callers without credentials where no RoutePolicy says who may come in. Defaults to true."""
+    names: dict[Annotated[str, text(pattern=NAME_PATTERN, at_most=128)], Label] = Field(default_factory=dict)
+    """names grants model names to namespaces, by pattern; nobody else can have these. Of several patterns the first counts."""
+    allowed_hosts: Annotated[tuple[Annotated[str, text(pattern=HOST_PATTERN)], ...], ListOf(256)] = ()
+    """allowedHosts are the hosts outside the cluster that policies may name. Defaults to none."""
+    secret_namespaces: Annotated[tuple[Label, ...], ListOf(1024)] = ()
+    """secretNamespaces are the namespaces whose Secrets the operator may read. Defaults to none."""
+    max_body_bytes: Annotated[Int, Field(ge=1024, le=1_073_741_824)] = 33_554_432
+    """maxBodyBytes is the largest request, in bytes; larger ones get 413. Defaults to 33554432."""
+    access_log: AccessLog = AccessLog()
+    """accessLog is the gateway's log of requests."""
+    tracing: Tracing = Tracing()
+    """tracing is traces through the gateway and the engines."""
+    token_prices: dict[str, TokenPrice] = Field(default_factory=dict)
+    """tokenPrices are what tokens cost, by the name that clients request, for the cost in the access log."""
+    client_tls: bool = False
+    """clientTls says that the gateway has a certificate for clients and speaks TLS with them. Defaults to false."""
+
+
 class Platform(ApiModel):
     """Everything the platform team sets for all fleets."""
 
@@ -62,5 +124,7 @@ class Platform(ApiModel):
     """network is the NetworkPolicy every fleet gets."""
     rollouts: Rollouts = Rollouts()
     """rollouts is how fast changes that no user asked for reach the fleets."""
+    gateway: GatewaySettings = GatewaySettings()
+    """gateway is the gateway in front of all fleets."""
     pod_monitors: bool = True
     """podMonitors makes the operator write a PodMonitor for every fleet, where that kind is installed."""
