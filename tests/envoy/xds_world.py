@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,6 +189,7 @@ class World:
         vector: Vector | None = None,
         resources: Resources | None = None,
         *,
+        port: int | None = None,
         certificates: Certificates | None = None,
         options: ServerOptions | None = None,
     ) -> Replica:
@@ -203,7 +204,7 @@ class World:
         )
         if vector is not None:
             server.put(vector, resources or {})
-        await server.start(f"{LOOPBACK}:{self.xds_port}", certificates)
+        await server.start(f"{LOOPBACK}:{port or self.xds_port}", certificates)
         self.running.push_async_callback(server.stop)
         return Replica(server, refused, behind)
 
@@ -219,6 +220,11 @@ class World:
             return 0, ""
         return answer.status_code, answer.text
 
+    def status_unless(self, model: str, status: int) -> int | None:
+        """Return the status that a model is answered with, or None while it is *status*."""
+        found = self.ask(model)[0]
+        return None if found == status else found
+
     async def serves(self, model: str, word: str | int) -> None:
         """Return once a model is answered with this text, or this status."""
         await until(lambda: word in self.ask(model), f'model "{model}" is answered with "{word}"')
@@ -229,12 +235,13 @@ class World:
 
 
 @asynccontextmanager
-async def world(*, tls: Mapping[str, Any] | None = None) -> AsyncIterator[World]:
-    xds_port = free_port()
+async def world(*, tls: Mapping[str, Any] | None = None, xds_ports: Sequence[int] = ()) -> AsyncIterator[World]:
+    """Start an Envoy whose replicas listen on *xds_ports*, by default one that `World.replica` starts."""
+    ports = xds_ports or [free_port()]
     async with AsyncExitStack() as running:
         a, b = [await running.enter_async_context(backend(word)) for word in "AB"]
-        envoy = running.enter_context(Envoy(bootstrap(xds_port, tls=tls)))
-        yield World(envoy, xds_port, free_port(), a, b, running)
+        envoy = running.enter_context(Envoy(bootstrap(*ports, tls=tls)))
+        yield World(envoy, ports[0], free_port(), a, b, running)
 
 
 def keys(resources: Resources) -> list[tuple[str, str]]:
