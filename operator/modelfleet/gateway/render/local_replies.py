@@ -1,0 +1,214 @@
+"""
+What clients get where no engine answered: each error of Envoy's own as OpenAI's JSON, or Anthropic's on its paths.
+
+Measured with Envoy 1.40: the first mapper whose filter holds decides; what a Lua script responds and direct responses
+pass the mappers too, an engine's own errors never do.
+"""
+
+from dataclasses import dataclass, replace
+
+from modelfleet.gateway.ir import Frame
+from modelfleet.gateway.paths import ANTHROPIC_PREFIX
+from modelfleet.gateway.render.filters.entrance import NO_SUCH_PATH, TOO_LARGE
+from modelfleet.gateway.render.headers import SCOPE
+from modelfleet.gateway.render.types import Resource, extension
+
+INVALID = "invalid_request_error"
+SATURATED_RETRY_SECONDS = 1
+UNAVAILABLE_RETRY_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One kind of error: which local replies it is about, and what becomes of them."""
+
+    about: Resource
+    """about is an AccessLogFilter."""
+    message: str
+    type: str = "server_error"
+    code: str | None = None
+    anthropic: str = "api_error"
+    """anthropic is the type of the error on Anthropic's paths."""
+    status: int | None = None
+    """status replaces the one that Envoy chose."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def local_reply_config(frame: Frame) -> Resource:
+    """Return the LocalReplyConfig of the client listener."""
+    return {"mappers": [_AS_IT_IS, *(mapper for reply in _replies(frame) for mapper in _mappers(reply))]}
+
+
+def _replies(frame: Frame) -> tuple[Reply, ...]:
+    """Return all kinds in the order in which they are tried; the last is about everything that is left."""
+    return (*_too_large(frame), *_strangers(), *_refusals(), *_limits(), *_failures())
+
+
+def _too_large(frame: Frame) -> tuple[Reply, ...]:
+    stated = Reply(
+        _denied(TOO_LARGE),
+        f"The body must have at most {frame.max_body_bytes} bytes.",
+        type=INVALID,
+        code="request_too_large",
+        anthropic="request_too_large",
+        status=413,
+    )
+    return stated, replace(stated, about=_status(413), status=None)
+
+
+def _strangers() -> tuple[Reply, ...]:
+    unknown = Reply(
+        _status(401),
+        "The API key or token is not valid.",
+        type=INVALID,
+        code="invalid_api_key",
+        anthropic="authentication_error",
+        headers=(("www-authenticate", "Bearer"),),
+    )
+    absent = replace(unknown, message="This model needs an API key or a token.", status=401)
+    # Also a token for another audience is 403 to Envoy.
+    return unknown, replace(absent, about=_all_of(_status(403), _without(SCOPE), _not_denied(NO_SUCH_PATH)))
+
+
+def _refusals() -> tuple[Reply, ...]:
+    malformed = Reply(_status(400), "The request is malformed.", INVALID, anthropic=INVALID)
+    unmatched = Reply(
+        _status(404),
+        "No rule for this model takes this request.",
+        INVALID,
+        code="no_matching_rule",
+        anthropic="not_found_error",
+    )
+    nowhere = replace(unmatched, message="There is no %REQ(:METHOD)% %PATH(NQ)% here.", code="unknown_url")
+    forbidden = "permission_error"
+    return (
+        replace(nowhere, about=_denied(NO_SUCH_PATH), status=404),
+        Reply(_status(403), "You may not use this model.", forbidden, code="model_not_allowed", anthropic=forbidden),
+        unmatched,
+        malformed,
+        replace(malformed, about=_status(408), message="The request did not arrive in time.", code="timeout"),
+        replace(malformed, about=_status(431), message="The headers are too large.", code="headers_too_large"),
+    )
+
+
+def _limits() -> tuple[Reply, ...]:
+    limited = Reply(
+        _status(429),
+        "Rate limit reached; try again in %RESP(RETRY-AFTER)% s.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        anthropic="rate_limit_error",
+    )
+    saturated = Reply(
+        _flag("UO", "OM"),
+        "The model is busy; try again.",
+        type="rate_limit_error",
+        code="model_saturated",
+        anthropic="overloaded_error",
+        status=429,
+        headers=(_retry_after(SATURATED_RETRY_SECONDS),),
+    )
+    return limited, saturated
+
+
+def _failures() -> tuple[Reply, ...]:
+    later = (_retry_after(UNAVAILABLE_RETRY_SECONDS),)
+    gone, failed = _flag("UH", "NC", "UF"), _flag("UC", "UR", "LR", "UPE")
+    return (
+        Reply(_status(504), "The model did not answer in time.", code="timeout", anthropic="timeout_error"),
+        Reply(gone, "The model is not available now; try again.", code="model_unavailable", headers=later),
+        Reply(failed, "The model ended the connection.", code="model_failed", headers=later),
+        Reply(_status(503), "The gateway cannot answer now; try again.", code="unavailable", headers=later),
+        Reply(_at_least(400), "The gateway could not answer.", code="gateway_error"),
+    )
+
+
+def _mappers(reply: Reply) -> list[Resource]:
+    on_anthropic = _all_of(reply.about, _on_path(ANTHROPIC_PREFIX))
+    return [_mapper(reply, on_anthropic, _anthropic_body(reply)), _mapper(reply, reply.about, _openai_body(reply))]
+
+
+def _mapper(reply: Reply, about: Resource, body: Resource) -> Resource:
+    return {
+        "filter": about,
+        **({"status_code": reply.status} if reply.status else {}),
+        "body_format_override": {"json_format": body},
+        "headers_to_add": [
+            {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+            for key, value in reply.headers
+        ],
+    }
+
+
+def _openai_body(reply: Reply) -> Resource:
+    error = {"message": reply.message, "type": reply.type, "param": None, "code": reply.code}
+    return {"error": {**error, "request_id": "%REQ(X-REQUEST-ID)%"}}
+
+
+def _anthropic_body(reply: Reply) -> Resource:
+    error = {"type": reply.anthropic, "message": reply.message}
+    return {"type": "error", "error": error, "request_id": "%REQ(X-REQUEST-ID)%"}
+
+
+def _retry_after(seconds: int) -> tuple[str, str]:
+    return "retry-after", str(seconds)
+
+
+def _status(status: int) -> Resource:
+    return _compared("EQ", status)
+
+
+def _at_least(status: int) -> Resource:
+    return _compared("GE", status)
+
+
+def _compared(operator: str, status: int) -> Resource:
+    value = {"default_value": status, "runtime_key": "modelfleet.unused"}
+    return {"status_code_filter": {"comparison": {"op": operator, "value": value}}}
+
+
+def _flag(*flags: str) -> Resource:
+    return {"response_flag_filter": {"flags": list(flags)}}
+
+
+def _denied(policy: str) -> Resource:
+    return _says(f"response.code_details == '{_denial(policy)}'")
+
+
+def _not_denied(policy: str) -> Resource:
+    return _says(f"response.code_details != '{_denial(policy)}'")
+
+
+def _denial(policy: str) -> str:
+    return f"rbac_access_denied_matched_policy[{policy}]"
+
+
+def _says(expression: str) -> Resource:
+    name, kind = (
+        "envoy.access_loggers.extension_filters.cel",
+        "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+    )
+    return {"extension_filter": extension(name, kind, expression=expression)}
+
+
+def _without(header: str) -> Resource:
+    return {"header_filter": {"header": {"name": header, "present_match": True, "invert_match": True}}}
+
+
+def _on_path(prefix: str) -> Resource:
+    return {"header_filter": {"header": {"name": ":path", "string_match": {"prefix": prefix}}}}
+
+
+def _all_of(*filters: Resource) -> Resource:
+    return {"and_filter": {"filters": list(filters)}}
+
+
+_AS_IT_IS: Resource = {
+    "filter": _says("response.code_details == 'lua_response'"),
+    # Without a format of its own the body would become text/plain.
+    "body_format_override": {
+        "text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"},
+        "content_type": "application/json",
+    },
+}
+"""Our scripts answer in the right shape themselves."""

@@ -1,0 +1,152 @@
+-- Who asks for which model, as headers that the route, the limits and the log look at. The client's own are gone by now.
+-- Before this file come the tables MULTIPART, UNNAMED (by path) and PRICES (by model), `errors.lua` and `multipart.lua`.
+
+local PRIORITIES = {Low = true, Normal = true, High = true}
+local CLAIM_BYTES = 256
+local NAME_BYTES = 256
+local MOST_TOKENS = 1000000000 -- far above every budget, and far below what a bucket cannot hold
+
+-- A header can carry it as it is: `replace` cuts at a NUL, and a line break would be a header of its own.
+local function is_plain(value, most_bytes)
+  return value ~= "" and #value <= most_bytes and not value:find("[^!-~]")
+end
+
+local function identify_by_key(headers, client)
+  local realm, secret, user, team, priority = client:match("^([^|/]*)/([^|]*)|([^|]*)|([^|]*)|([^|]*)$")
+  headers:remove("x-modelfleet-client")
+  headers:replace("x-modelfleet-scope", realm .. "/" .. secret)
+  headers:replace("x-modelfleet-realm", realm)
+  headers:replace("x-modelfleet-user", user)
+  headers:replace("x-modelfleet-team", team ~= "" and team or "-")
+  headers:replace("x-modelfleet-priority", priority)
+end
+
+-- The claims are headers already, put there by the filter that checked the token. Returns false where they are no identity.
+local function identify_by_token(handle, headers, provider)
+  local user, team = headers:get("x-modelfleet-user"), headers:get("x-modelfleet-team") or "-"
+  if not user or not is_plain(user, CLAIM_BYTES) then return false end
+  if headers:getNumValues("x-modelfleet-user") ~= 1 or headers:getNumValues("x-modelfleet-team") > 1 then return false end
+  if team == "" then team = "-" end
+  if not is_plain(team, CLAIM_BYTES) then return false end
+  headers:replace("x-modelfleet-scope", provider)
+  headers:replace("x-modelfleet-realm", provider)
+  headers:replace("x-modelfleet-team", team)
+  if not PRIORITIES[headers:get("x-modelfleet-priority")] then headers:replace("x-modelfleet-priority", "Normal") end
+  return true
+end
+
+local function identify_nobody(headers)
+  headers:replace("x-modelfleet-realm", "-")
+  headers:replace("x-modelfleet-user", "-")
+  headers:replace("x-modelfleet-team", "-")
+  headers:replace("x-modelfleet-priority", "Normal")
+end
+
+local function provider_of_token(metadata)
+  local payloads = metadata:get("envoy.filters.http.jwt_authn")
+  return payloads and (next(payloads)) or nil
+end
+
+local function identify(handle, headers, metadata)
+  local client = headers:get("x-modelfleet-client")
+  if client then
+    identify_by_key(headers, client)
+  else
+    local provider = provider_of_token(metadata)
+    if not provider then
+      identify_nobody(headers)
+    elseif not identify_by_token(handle, headers, provider) then
+      refuse(handle, "401", "The token must name its user in plain characters.", "invalid_api_key")
+    end
+  end
+  headers:remove("authorization")
+  headers:remove("x-api-key")
+end
+
+-- Returns false where it is no whole number of at least 1; nil and a list count as not given, and the engine judges them.
+local function is_count(value)
+  return value == nil or type(value) == "number" and value >= 0 and value % 1 == 0
+end
+
+-- The greatest of the maxima counts, whichever the engine heeds, so that naming two reserves no less.
+local function reserve(handle, headers, fields)
+  local most, answers = nil, fields.n
+  for _, name in ipairs({"max_tokens", "max_completion_tokens", "max_output_tokens"}) do
+    local value = fields[name]
+    if not is_count(value) then
+      return refuse(handle, "400", "`" .. name .. "` must be a whole number of at least 0.", nil, name)
+    end
+    if value and value > (most or -1) then most = value end
+  end
+  if not is_count(answers) or answers == 0 then
+    return refuse(handle, "400", "`n` must be a whole number of at least 1.", nil, "n")
+  end
+  if most then
+    local tokens = math.max(1, math.min(most * (answers or 1), MOST_TOKENS))
+    headers:replace("x-modelfleet-tokens", string.format("%d", tokens))
+  elseif answers and answers > 1 then
+    headers:replace("x-modelfleet-answers", string.format("%d", math.min(answers, 100000)))
+  end
+end
+
+local function model_in_json(handle, headers, fields)
+  if not fields or fields.unreadable then
+    local given = (headers:get("content-type") or ""):lower()
+    if given ~= "application/json" and not given:find("^application/json%s*;") then
+      return nil, "The header `content-type` must be `application/json`."
+    end
+    return nil, fields and "The body must be a JSON object." or "`model` must be set."
+  end
+  if type(fields.model) ~= "string" or fields.model == "" then return nil, "`model` must be a text, and not empty." end
+  reserve(handle, headers, fields)
+  return fields.model
+end
+
+local function model_in_multipart(headers, body)
+  if not body then return nil, "The body must be a form." end
+  return model_in_form(headers:get("content-type") or "", body:getBytes(0, body:length()))
+end
+
+local function price(headers, model)
+  local prices = PRICES[model]
+  if prices then
+    headers:replace("x-modelfleet-prompt-price", prices[1])
+    headers:replace("x-modelfleet-completion-price", prices[2])
+  end
+end
+
+-- The script waits for the body only where it has to: the codec has held a given length against the body by now.
+-- What was got from the handle before is of no use after waiting, so it is got again.
+local function read(handle, path)
+  local length = handle:headers():get("content-length")
+  if length and not MULTIPART[path] then return length end
+  local body = handle:body()
+  return tostring(body and body:length() or 0), body
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  identify(handle, headers, handle:streamInfo():dynamicMetadata())
+  local path = headers:get(":path"):match("^[^?#]*")
+  if UNNAMED[path] then
+    headers:replace("x-modelfleet-model", NO_MODEL)
+    return handle:clearRouteCache()
+  end
+  if headers:getNumValues("content-type") > 1 then
+    return refuse(handle, "400", "The header `content-type` must be given once.")
+  end
+  local bytes, body = read(handle, path)
+  headers = handle:headers()
+  local model, problem
+  if MULTIPART[path] then
+    model, problem = model_in_multipart(headers, body)
+  else
+    model, problem = model_in_json(handle, headers, handle:streamInfo():dynamicMetadata():get("modelfleet"))
+  end
+  if not model then return refuse(handle, "400", problem, nil, "model") end
+  if model == NO_MODEL or not is_plain(model, NAME_BYTES) then return no_such_model(handle, model) end
+  headers:replace("x-modelfleet-model", model)
+  headers:replace("x-modelfleet-body-bytes", bytes)
+  price(headers, model)
+  handle:clearRouteCache()
+end
