@@ -158,10 +158,12 @@ async def backend(word: str) -> AsyncIterator[int]:
     """Answer every request with one word; yields the port."""
     connections: set[asyncio.BaseTransport] = set()
     server = await asyncio.get_running_loop().create_server(lambda: Backend(word, connections), LOOPBACK, 0)
-    yield int(server.sockets[0].getsockname()[1])
-    server.close()
-    for transport in connections:
-        transport.close()
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        for transport in connections:
+            transport.close()
 
 
 @dataclass

@@ -21,6 +21,7 @@ from modelfleet.gateway.schema.type_urls import ECDS
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 METHOD = "DeltaAggregatedResources"
+STOP_SECONDS = 1.0
 
 OnNack = Callable[[str, str, str, str], None]
 """`(node, type_url, name, message)`: the resource at fault; it goes back to its last good content by itself."""
@@ -85,6 +86,7 @@ class Server:
         self._gateways = Gateways()
         self._refusals: dict[Key, Refusal] = {}
         self._is_complete = asyncio.Event()
+        self._is_stopping = False
         self._grpc: grpc.aio.Server | None = None  # without a reference it would be collected, and end silently
 
     async def start(self, address: str, certificates: tls.Certificates | None = None) -> None:
@@ -103,11 +105,16 @@ class Server:
         await self._grpc.start()
         log.info("serving gateways", extra={"port": self.port, "tls": certificates is not None})
 
-    async def stop(self, grace_seconds: float = 0) -> None:
-        """Close all streams; gateways go on with what they have."""
-        if self._grpc is not None:
-            await self._grpc.stop(grace_seconds)
-            self._grpc = None
+    async def stop(self) -> None:
+        """Close all streams; gateways go on with what they have, and turn to other replicas."""
+        if self._grpc is None:
+            return
+        self._is_stopping = True
+        self._is_complete.set()
+        for session in self._gateways.sessions:
+            session.wake.set()
+        await self._grpc.stop(STOP_SECONDS)  # streams that still run then are cancelled, which gRPC logs as an error
+        self._grpc = None
 
     def prepare(self, changes: Changes) -> Prepared:
         """
@@ -206,13 +213,14 @@ class Server:
         reader = asyncio.create_task(self._read(session, requests))
         reader.add_done_callback(lambda _: session.wake.set())
         try:
-            while not reader.done():
+            while not reader.done() and not self._is_stopping:
                 session.wake.clear()
                 while response := session.client.next():
                     self._count(response)
                     yield response
                 await session.wake.wait()
-            await reader  # what went wrong in there must not be silent
+            if reader.done():
+                await reader  # what went wrong in there must not be silent
         finally:
             reader.cancel()
             self._gateways.discard(session)

@@ -49,6 +49,6 @@ class _Follow:
     def __call__(self) -> grpc.ServerCertificateConfiguration | None:
         try:
             return None if self._certificates() == self._last else self.latest()
-        except Exception:
-            log.exception("could not read the certificate of the configuration server; the last one is used on")
+        except Exception as error:  # noqa: BLE001 (gRPC's thread has nobody to tell; any handshake tries again)
+            log.warning("could not read the server's certificate; the last one is used on", extra={"error": str(error)})
             return None
