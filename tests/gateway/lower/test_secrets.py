@@ -34,6 +34,11 @@ def labelled(found: Any, **labels: str) -> Any:
     return found
 
 
+def said(read: KeySecret) -> list[str]:
+    """Return what is wrong with the keys of a Secret."""
+    return [problem.message for problem in read.problems]
+
+
 def test_key_belongs_to_its_user_and_to_the_team_and_priority_of_the_secret() -> None:
     read = read_keys(labelled(secret(ada=KEY), team="search", priority="High"))
 
@@ -67,7 +72,7 @@ def test_unusable_key_is_refused_alone_and_not_shown(text: str | bytes, problem:
     read = read_keys(secret(ada=text, bob=OLD_KEY))
 
     assert OLD_KEY in [key.key for key in read.keys]
-    assert problem in read.problems[0]
+    assert problem in read.problems[0].message
     assert not isinstance(text, str) or len(text) < SHORTEST_KEY or text not in repr(read)
 
 
@@ -78,35 +83,35 @@ def test_malformed_base64_is_a_problem_and_no_crash() -> None:
     read = read_keys(broken)
 
     assert [key.user for key in read.keys] == ["bob"]
-    assert read.problems == ('`data["ada"]` must be text in UTF-8',)
+    assert said(read) == ['Secret models/clients: `data["ada"]` must be text in UTF-8.']
 
 
 def test_secret_of_another_type_has_no_keys() -> None:
     read = read_keys(secret(ada=KEY) | {"type": "Opaque"})
 
     assert read.keys == ()
-    assert read.problems == ('`type` must be modelfleet.dev/api-keys, found "Opaque"',)
+    assert said(read) == ['Secret models/clients: `type` must be modelfleet.dev/api-keys, found "Opaque".']
 
 
 def test_unknown_priority_counts_as_normal() -> None:
     read = read_keys(labelled(secret(ada=KEY), priority="Urgent"))
 
     assert read.keys[0].priority == Priority.NORMAL
-    assert 'must be Low, Normal or High, found "Urgent"' in read.problems[0]
+    assert 'must be Low, Normal or High, found "Urgent"' in read.problems[0].message
 
 
 def test_user_that_could_be_taken_for_two_is_refused() -> None:
     read = read_keys(secret() | {"stringData": {"ada|root": KEY}})
 
     assert read.keys == ()
-    assert "must have names of users" in read.problems[0]
+    assert "must have names of users" in read.problems[0].message
 
 
 def test_key_of_two_users_of_one_secret_belongs_to_the_first_by_name() -> None:
     read = read_keys(secret(bob=KEY, ada=KEY))
 
     assert [key.user for key in read.keys] == ["ada"]
-    assert read.problems == ('`data["ada"]` and `data["bob"]` must not hold the same key: it counts as "ada"',)
+    assert '`data["ada"]` and `data["bob"]` must not hold the same key: it counts as "ada"' in said(read)[0]
 
 
 def test_key_that_is_written_twice_for_one_user_counts_once() -> None:
@@ -124,7 +129,7 @@ def test_key_of_two_secrets_belongs_to_the_older_one_and_both_are_told() -> None
 
     assert [key.user for key in keys.keys] == ["bob"]
     assert set(keys.problems) == {"models/a", "models/b"}
-    assert '"bob" of Secret models/b and "ada" of Secret models/a' in keys.problems["models/a"][0]
+    assert '"bob" of Secret models/b and "ada" of Secret models/a' in keys.problems["models/a"][0].message
     assert KEY not in repr(keys)
 
 
@@ -157,7 +162,7 @@ def test_unusable_provider_key_is_a_problem(text: str | bytes) -> None:
     read = read_provider_keys(secret("openai", kind="provider-key", token=text))
 
     assert read.values == {}
-    assert read.problems[0].startswith('`data["token"]` must')
+    assert '`data["token"]` must' in read.problems[0].message
 
 
 def test_api_keys_are_no_provider_keys() -> None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from modelfleet.api.conditions import Reason
 from modelfleet.api.names import GROUP
 from modelfleet.api.served_names import LONG_AGO
 from modelfleet.gateway.ir import ApiKey, Priority, SecretKey
+from modelfleet.gateway.lower.problem import Problem, unresolved
 
 API_KEYS_TYPE = f"{GROUP}/api-keys"
 """The type of Secrets that hold keys of callers: `{<user>: "<key>[,<old key>]"}`."""
@@ -43,7 +45,10 @@ class KeySecret:
     """name is `<namespace>/<secret>`, which is the scope of its keys."""
     created: datetime = LONG_AGO
     keys: tuple[ApiKey, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    is_typed: bool = True
+    """is_typed is false where the Secret is of another type, so that its scope counts nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class ProviderSecret:
 
     name: str
     values: Mapping[SecretKey, str] = field(default_factory=dict, repr=False)
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class Keys:
     """All keys that count, each once, and what is wrong in each Secret."""
 
     keys: tuple[ApiKey, ...] = ()
-    problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    """problems are those of each Secret, by `<namespace>/<secret>`."""
 
 
 def name_of(secret: Secret) -> str:
@@ -72,9 +78,9 @@ def name_of(secret: Secret) -> str:
 def read_keys(secret: Secret) -> KeySecret:
     """Return the keys of callers in *secret*; of two users with one key the first by name has it."""
     name, metadata = name_of(secret), secret["metadata"]
-    if secret.get("type") != API_KEYS_TYPE:
-        return KeySecret(name, problems=(_wrong_type(secret, API_KEYS_TYPE),))
     labels = metadata.get("labels") or {}
+    if secret.get("type") != API_KEYS_TYPE:
+        return KeySecret(name, problems=(_wrong_type(name, secret, API_KEYS_TYPE),), labels=labels, is_typed=False)
     problems: list[str] = []
     team, priority = labels.get(TEAM_LABEL, ""), _priority(labels.get(PRIORITY_LABEL), problems)
     found: dict[str, ApiKey] = {}
@@ -83,7 +89,7 @@ def read_keys(secret: Secret) -> KeySecret:
             owner = found.setdefault(key, ApiKey(key, scope=name, user=user, team=team, priority=priority))
             if owner.user != user:
                 problems.append(_shared_by_users(owner.user, user))
-    return KeySecret(name, _created(metadata), tuple(found.values()), tuple(problems))
+    return KeySecret(name, _created(metadata), tuple(found.values()), _about(name, problems), labels)
 
 
 def settle(secrets: Iterable[KeySecret]) -> Keys:
@@ -99,8 +105,9 @@ def settle(secrets: Iterable[KeySecret]) -> Keys:
         for key in secret.keys:
             owner = owners.setdefault(key.key, key)
             if owner is not key:
-                problems[owner.scope].append(_shared(owner, key))
-                problems[secret.name].append(_shared(owner, key))
+                shared = unresolved(Reason.DUPLICATE_KEY, _shared(owner, key))
+                problems[owner.scope].append(shared)
+                problems[secret.name].append(shared)
     found = {name: tuple(dict.fromkeys(said)) for name, said in problems.items() if said}
     return Keys(tuple(sorted(owners.values(), key=lambda key: (key.scope, key.user, key.key))), found)
 
@@ -109,7 +116,7 @@ def read_provider_keys(secret: Secret) -> ProviderSecret:
     """Return the keys for providers in *secret*."""
     name, metadata = name_of(secret), secret["metadata"]
     if secret.get("type") != PROVIDER_KEY_TYPE:
-        return ProviderSecret(name, problems=(_wrong_type(secret, PROVIDER_KEY_TYPE),))
+        return ProviderSecret(name, problems=(_wrong_type(name, secret, PROVIDER_KEY_TYPE),))
     problems: list[str] = []
     values = {}
     for entry, text in _texts(secret, problems):
@@ -117,7 +124,7 @@ def read_provider_keys(secret: Secret) -> ProviderSecret:
             problems.append(f'`data["{entry}"]` {problem}')
         else:
             values[SecretKey(metadata.get("namespace", "default"), metadata["name"], entry)] = text.strip()
-    return ProviderSecret(name, values, tuple(problems))
+    return ProviderSecret(name, values, _about(name, problems))
 
 
 def _texts(secret: Secret, problems: list[str]) -> list[tuple[str, str]]:
@@ -175,12 +182,16 @@ def _shared_by_users(owner: str, other: str) -> str:
 def _shared(owner: ApiKey, other: ApiKey) -> str:
     users = f'"{owner.user}" of Secret {owner.scope} and "{other.user}" of Secret {other.scope}'
     return (
-        f"{users} must not hold the same key: it counts as the first, whose Secret is older. Give the other a new key"
+        f"{users} must not hold the same key: it counts as the first, whose Secret is older. Give the other a new key."
     )
 
 
-def _wrong_type(secret: Secret, wanted: str) -> str:
-    return f'`type` must be {wanted}, found "{secret.get("type", "Opaque")}"'
+def _wrong_type(name: str, secret: Secret, wanted: str) -> Problem:
+    return _about(name, [f'`type` must be {wanted}, found "{secret.get("type", "Opaque")}"'])[0]
+
+
+def _about(name: str, messages: Iterable[str]) -> tuple[Problem, ...]:
+    return tuple(unresolved(Reason.INVALID_SECRET, f"Secret {name}: {message}.") for message in messages)
 
 
 def _created(metadata: Mapping[str, Any]) -> datetime:

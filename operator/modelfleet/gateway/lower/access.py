@@ -1,0 +1,95 @@
+"""Who may use a policy's or a fleet's names."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from modelfleet.api.conditions import Reason
+from modelfleet.api.v1alpha1.https_url import host_of
+from modelfleet.api.v1alpha1.route_policy import RoutePolicy
+from modelfleet.api.v1alpha1.route_policy.auth import Jwt
+from modelfleet.gateway.ir import Access, JwtProvider
+from modelfleet.gateway.lower.backends import host_message
+from modelfleet.gateway.lower.problem import Problem, unresolved
+from modelfleet.gateway.lower.references import selects_secret
+from modelfleet.gateway.lower.secrets import KeySecret
+from modelfleet.gateway.lower.setting import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredAccess:
+    """Who may come in, the issuer whose tokens count, and what is wrong with either."""
+
+    access: Access
+    jwt: JwtProvider | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def open_access(secrets: Collection[KeySecret], setting: Setting) -> Access:
+    """Return the access of names without a rule of their own: every Secret of the namespace counts."""
+    return Access(setting.gateway.auth_required, _scopes(secrets))
+
+
+def policy_access(
+    policy: RoutePolicy,
+    secrets: Collection[KeySecret],
+    setting: Setting,
+    problems_by_secret: Mapping[str, tuple[Problem, ...]],
+) -> LoweredAccess:
+    """
+    Return who may use the names of *policy*.
+
+    *secrets* are those of its namespace, *problems_by_secret* what is wrong with keys after all Secrets were settled.
+    What cannot be used opens nothing: a policy whose only credentials are wrong lets nobody in.
+    """
+    auth = policy.spec.auth
+    if auth is None:
+        return LoweredAccess(open_access(secrets, setting))
+    selected = [secret for secret in secrets if selects_secret(policy, secret.labels)]
+    if not (auth.api_keys and auth.api_keys.secret_selector.match_labels):
+        selected = [secret for secret in selected if secret.is_typed]
+    provider = _jwt_provider(auth.jwt) if auth.jwt else None
+    problems = [*_secret_problems(policy, selected, problems_by_secret)]
+    if provider and not setting.allows_host(host_of(provider.jwks_uri)):
+        message = host_message(host_of(provider.jwks_uri), "auth.jwt.jwksUri")
+        problems.append(unresolved(Reason.HOST_NOT_ALLOWED, message))
+        provider = None
+    scopes = (*_scopes(selected), *([scope_of(provider)] if provider else []))
+    users, teams = (auth.allow.users, auth.allow.teams) if auth.allow else ((), ())
+    return LoweredAccess(Access(required=True, scopes=scopes, users=users, teams=teams), provider, tuple(problems))
+
+
+def scope_of(provider: JwtProvider) -> str:
+    """Return the scope of callers with a token of *provider*."""
+    return f"jwt/{provider.name}"
+
+
+def _scopes(secrets: Collection[KeySecret]) -> tuple[str, ...]:
+    return tuple(sorted(secret.name for secret in secrets if secret.is_typed))
+
+
+def _secret_problems(
+    policy: RoutePolicy, selected: Collection[KeySecret], settled: Mapping[str, tuple[Problem, ...]]
+) -> Iterator[Problem]:
+    if policy.spec.auth and policy.spec.auth.api_keys and not _scopes(selected):
+        found = "found none in this namespace"
+        message = f"`auth.apiKeys.secretSelector` must select Secrets of type modelfleet.dev/api-keys, {found}."
+        yield unresolved(Reason.REF_NOT_FOUND, message)
+    for secret in selected:
+        yield from settled.get(secret.name, secret.problems)
+
+
+def _jwt_provider(jwt: Jwt) -> JwtProvider:
+    """Return the issuer; its name is a digest of the rest, so that policies that say the same share one."""
+    provider = JwtProvider(
+        name="",
+        issuer=jwt.issuer,
+        jwks_uri=jwt.jwks_uri,
+        audiences=tuple(sorted(jwt.audiences)),
+        user_claim=jwt.user_claim,
+        team_claim=jwt.team_claim,
+        priority_claim=jwt.priority_claim,
+    )
+    content = json.dumps(asdict(provider), sort_keys=True)
+    return replace(provider, name=hashlib.blake2b(content.encode(), digest_size=8).hexdigest())
