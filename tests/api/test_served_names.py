@@ -1,4 +1,4 @@
-"""A served name belongs to one fleet, stays with it, and everybody who asks gets the same answer."""
+"""A name belongs to one fleet or policy, stays with it, and everybody who asks gets the same answer."""
 
 import dataclasses
 import random
@@ -66,8 +66,17 @@ def test_granted_name_that_its_namespace_does_not_use_belongs_to_nobody_else() -
     assert judge(claim("a/x", "gpt-4"), [], {"gpt-*": "team"}).lost == {"gpt-4": 'namespace "team"'}
 
 
-def test_first_grant_that_matches_counts() -> None:
-    assert judge(claim("b/x", "gpt-4"), [], {"gpt-4": "b", "gpt-*": "a"}).accepted == {"gpt-4"}
+@pytest.mark.parametrize(
+    "grants",
+    [
+        {"*": "a", "gpt-*": "a", "gpt-4": "b"},
+        {"gpt-4": "b", "gpt-????": "a", "*": "a"},
+        {"*": "a", "gpt-*": "b"},
+        {"gpt-*": "b", "g*": "a"},
+    ],
+)
+def test_grant_of_the_name_itself_counts_before_patterns_and_longer_ones_before_shorter(grants: dict[str, str]) -> None:
+    assert judge(claim("b/x", "gpt-4"), [], grants).accepted == {"gpt-4"}
 
 
 def test_canonical_name_of_a_fleet_cannot_be_taken() -> None:
@@ -111,7 +120,7 @@ def test_new_policy_has_the_seniority_of_the_fleet_it_refines() -> None:
     fleet, rival = claim("b/x", "chat", held=("chat",)), policy("a/y", "chat", age=5)
 
     assert judge(policy("b/z", "chat"), [fleet, rival]).accepted == {"chat"}
-    assert judge(rival, [fleet, policy("b/z", "chat")]).lost == {"chat": "b/x"}
+    assert judge(rival, [fleet, policy("b/z", "chat")]).lost == {"chat": "RoutePolicy b/z"}
 
 
 def test_policy_cannot_have_the_canonical_name_of_a_fleet() -> None:
@@ -140,7 +149,8 @@ def test_condition_says_who_has_what_was_lost() -> None:
 
 some = settings(max_examples=40, deadline=None)
 """Enough for six fleets and four names, and no failure because the machine is busy."""
-NAMES = st.sampled_from(["chat", "sql", "gpt-4", "a/x"])
+EVERY_NAME = ("chat", "sql", "gpt-4", "a/x")
+NAMES = st.sampled_from(EVERY_NAME)
 NAME_SETS = st.frozensets(NAMES, max_size=3)
 CLAIMS = st.lists(
     st.builds(
@@ -150,8 +160,9 @@ CLAIMS = st.lists(
         names=NAME_SETS,
         created=st.integers(0, 3).map(lambda hours: START - timedelta(hours=hours)),
         held=NAME_SETS,
+        is_policy=st.booleans(),
     ),
-    unique_by=lambda made: made.fleet,
+    unique_by=lambda made: made.owner,
     min_size=1,
     max_size=6,
 )
@@ -171,17 +182,17 @@ def test_answer_does_not_depend_on_the_order_of_the_claims(
 
 @some
 @given(CLAIMS, GRANTS)
-def test_every_claimed_name_has_at_most_one_owner_and_all_losers_name_the_same(
+def test_every_name_has_at_most_one_fleet_and_one_policy_of_one_namespace_and_losers_name_one_of_them(
     claims: list[Claim], grants: dict[str, str]
 ) -> None:
-    verdicts = {one.fleet: judge(one, claims, grants) for one in claims}
+    verdicts = {one: judge(one, claims, grants) for one in claims}
     for name in frozenset().union(*(one.names for one in claims)):
-        owners = [fleet for fleet, verdict in verdicts.items() if name in verdict.accepted]
+        owners = [one for one, verdict in verdicts.items() if name in verdict.accepted]
         named = {verdict.lost[name] for verdict in verdicts.values() if name in verdict.lost}
 
-        assert len(owners) <= 1
-        assert len(named) <= 1
-        assert not owners or named <= set(owners)
+        assert len({one.is_policy for one in owners}) == len(owners)
+        assert len({one.namespace for one in owners}) <= 1
+        assert named <= {one.owner for one in owners} or (not owners and len(named) == 1)
 
 
 @some
@@ -198,17 +209,16 @@ def test_every_name_is_either_accepted_or_lost(claims: list[Claim], grants: dict
 @given(CLAIMS)
 def test_newcomer_takes_no_name_that_somebody_has(claims: list[Claim]) -> None:
     """What a status says is what was judged before, so the holders are taken from a first judgement."""
-    settled = [Claim(one.namespace, one.name, one.names, one.created, judge(one, claims).accepted) for one in claims]
-    newcomer = claim("0/0", "chat", "sql", "gpt-4", "a/x", age=99)
-
-    for one in settled:
-        assert judge(one, [*settled, newcomer]).accepted == one.held
+    settled = [dataclasses.replace(one, held=judge(one, claims).accepted) for one in claims]
+    for newcomer in (claim("0/0", *EVERY_NAME, age=99), policy("0/0", *EVERY_NAME, age=99)):
+        for one in settled:
+            assert judge(one, [*settled, newcomer]).accepted == one.held
 
 
 @some
 @given(CLAIMS, GRANTS)
 def test_judging_again_changes_nothing(claims: list[Claim], grants: dict[str, str]) -> None:
-    first = {one.fleet: judge(one, claims, grants) for one in claims}
-    settled = [Claim(one.namespace, one.name, one.names, one.created, first[one.fleet].accepted) for one in claims]
+    first = {one.owner: judge(one, claims, grants) for one in claims}
+    settled = [dataclasses.replace(one, held=first[one.owner].accepted) for one in claims]
 
-    assert {one.fleet: judge(one, settled, grants) for one in settled} == first
+    assert {one.owner: judge(one, settled, grants) for one in settled} == first

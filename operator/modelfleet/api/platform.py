@@ -98,7 +98,7 @@ class GatewaySettings(ApiModel):
     auth_required: bool = True
     """authRequired refuses callers without credentials where no RoutePolicy says who may come in. Defaults to true."""
     names: dict[Annotated[str, text(pattern=NAME_PATTERN, at_most=128)], Label] = Field(default_factory=dict)
-    """names grants model names to namespaces, by pattern; nobody else can have these. Of several patterns the first counts."""
+    """names grants model names to namespaces, by pattern; nobody else can have these. The name itself counts before patterns, and longer patterns before shorter ones."""
     allowed_hosts: Annotated[tuple[Annotated[str, text(pattern=HOST_PATTERN)], ...], ListOf(256)] = ()
     """allowedHosts are the hosts outside the cluster that policies may name. Defaults to none."""
     secret_namespaces: Annotated[tuple[Label, ...], ListOf(1024)] = ()

@@ -65,7 +65,8 @@ def judge(claim: Claim, claims: Iterable[Claim], grants: Mapping[str, str] | Non
 
     A fleet whose `<namespace>/<name>` somebody else claims counts among those that share one.
 
-    *grants* maps patterns of names, such as `gpt-*`, to the namespace that alone may have them; the first match counts.
+    *grants* maps patterns of names, such as `gpt-*`, to the namespace that alone may have them. The name itself counts
+    before patterns, and longer patterns before shorter ones: a map has no order once it went through Helm.
     """
     rivals = {other.owner: other for other in claims} | {claim.owner: claim}
     owners = {name: _owner(name, claim, rivals.values(), grants or {}) for name in claim.names}
@@ -85,20 +86,27 @@ def names_finding(verdict: Verdict) -> Finding:
 def _owner(name: str, claim: Claim, claims: Collection[Claim], grants: Mapping[str, str]) -> str:
     if any(other.fleet == name and not other.is_policy for other in claims):
         return name
-    granted = next((namespace for pattern, namespace in grants.items() if fnmatch.fnmatchcase(name, pattern)), None)
+    granted = _granted(name, grants)
     candidates = [other for other in claims if name in other.names and granted in (None, other.namespace)]
     if not candidates:
         return f'namespace "{granted}"'
-    winner = _first(name, candidates)
-    if winner.namespace != claim.namespace:
-        return winner.owner
-    # in its own namespace a fleet has no policies for rivals, nor a policy fleets
-    return _first(name, (other for other in candidates if _is_alike(other, claim))).owner
+    namespace = _first(name, candidates).namespace
+    inside = [other for other in candidates if other.namespace == namespace]
+    if claim.namespace == namespace:  # in its own namespace a fleet has no policies for rivals, nor a policy fleets
+        return _first(name, [other for other in inside if other.is_policy == claim.is_policy]).owner
+    return _first(name, [other for other in inside if other.is_policy] or inside).owner
+
+
+def _granted(name: str, grants: Mapping[str, str]) -> str | None:
+    """Return the namespace that alone may have *name*; None where it is free."""
+    if name in grants:
+        return grants[name]
+    matching = [pattern for pattern in grants if fnmatch.fnmatchcase(name, pattern)]
+    return grants[max(matching, key=lambda pattern: (len(pattern), pattern))] if matching else None
 
 
 def _first(name: str, candidates: Iterable[Claim]) -> Claim:
-    return min(candidates, key=lambda claim: (name not in claim.held, claim.created, claim.namespace, claim.name))
+    def seniority(claim: Claim) -> tuple[bool, datetime, str, str, bool]:
+        return name not in claim.held, claim.created, claim.namespace, claim.name, claim.is_policy
 
-
-def _is_alike(other: Claim, claim: Claim) -> bool:
-    return other.namespace == claim.namespace and other.is_policy == claim.is_policy
+    return min(candidates, key=seniority)
