@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.images import engine, operator_image
+from e2e.images import engine, envoy_image, operator_image
 from e2e.lab import Lab, Progress
 from e2e.lab.lab import binary
 
@@ -20,8 +20,12 @@ READY_TIMEOUT = "120s"
 
 
 def load_images(lab: Lab, *, engine_versions: tuple[str, ...], progress: Progress) -> None:
-    """Make the operator's image and the stand-in engine's, and give them to the node, each once."""
-    for archive in (engine.archive(engine_versions, progress=progress), operator_image.archive(progress=progress)):
+    """Make the images of the operator, the stand-in engine and Envoy, and give them to the node, each once."""
+    for archive in (
+        engine.archive(engine_versions, progress=progress),
+        operator_image.archive(progress=progress),
+        envoy_image.archive(progress=progress),
+    ):
         mark = lab.layout.root / f"{archive.stem}.loaded"
         if not mark.exists():
             with progress.step(f"gave the node {archive.name}"):
@@ -29,14 +33,23 @@ def load_images(lab: Lab, *, engine_versions: tuple[str, ...], progress: Progres
             mark.touch()
 
 
-def install_chart(lab: Lab, *, progress: Progress, values: tuple[str, ...] = ()) -> None:
-    """Install or upgrade the Helm chart, and return when the operator's replicas are ready."""
+def install_chart(
+    lab: Lab, *, progress: Progress, values: tuple[str, ...] = (), with_gateway: bool = False, waits: bool = True
+) -> None:
+    """Install or upgrade the Helm chart, and return when all replicas are ready, or at once when it *waits* not."""
     # The tag stays the same, so that an upgrade with another image must change something else of the pods.
-    given = (f"image.tag={IMAGE_TAG}", f"podAnnotations.image={operator_image.archive().stem}", *values)
+    image = (f"image.tag={IMAGE_TAG}", f"podAnnotations.image={operator_image.archive().stem}")
+    given = (*image, *(gateway_values() if with_gateway else ()), *values)
     settings = [word for value in given for word in ("--set", value)]
-    with progress.step("operator installed with the chart, 2 replicas ready"):
+    what = "operator and gateway" if with_gateway else "operator"
+    with progress.step(f"{what} installed with the chart{', 2 replicas ready' if waits else ''}"):
         command = ["upgrade", "--install", RELEASE, str(CHART), "--namespace", OPERATOR_NAMESPACE, "--create-namespace"]
-        helm(lab, *command, "--wait", "--timeout", READY_TIMEOUT, *settings)
+        helm(lab, *command, *(("--wait", "--timeout", READY_TIMEOUT) if waits else ()), *settings)
+
+
+def gateway_values() -> tuple[str, ...]:
+    """Return the values that add a gateway, with its image by digest as a platform team would name it."""
+    return ("gateway.enabled=true", f"gateway.image.digest={envoy_image.digest()}")
 
 
 def helm(lab: Lab, *arguments: str) -> str:
