@@ -16,7 +16,19 @@ from modelfleet.controller.cluster.resources import (
     Resource,
 )
 from modelfleet.controller.watch.cache import DELETED, MODIFIED, Cache
-from modelfleet.controller.watched import CHILDREN, FLEETS, POLICIES, SLIM, WATCHES, Key, Router, Subject, slim_pod
+from modelfleet.controller.watched import (
+    CHILDREN,
+    FLEETS,
+    GATEWAY_WATCHES,
+    POLICIES,
+    ROUTE_POLICIES,
+    SLIM,
+    WATCHES,
+    Key,
+    Router,
+    Subject,
+    slim_pod,
+)
 from modelfleet.workload.children.compile import children
 
 
@@ -100,7 +112,8 @@ def test_every_kind_of_child_is_watched_by_our_label_and_only_pod_monitors_may_b
         for resource in (*CHILDREN, PODS)
     )
     assert [watch.resource for watch in WATCHES if watch.optional] == [PODMONITORS]
-    assert set(by_resource) == set(SLIM) == {FLEETS, POLICIES, PODS, *CHILDREN}
+    assert set(by_resource) == {FLEETS, POLICIES, ROUTE_POLICIES, PODS, *CHILDREN}
+    assert set(SLIM) == set(by_resource) | {watch.resource for watch in GATEWAY_WATCHES}
 
 
 def test_every_child_of_a_plan_has_a_resource_that_is_watched() -> None:

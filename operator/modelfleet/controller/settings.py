@@ -43,6 +43,13 @@ class Settings(BaseModel):
         default_factory=lambda: socket.gethostname().lower()
     )
     http_port: Annotated[int, Field(ge=0, le=65535, description="a port from 0 (any free one) to 65535")] = 8080
+    fullname: Annotated[
+        str, Field(pattern=DNS_LABEL, description="the name that the names of the release's objects begin with")
+    ] = "modelfleet"
+    xds_port: Annotated[int, Field(ge=0, le=65535, description="a port from 0 (any free one) to 65535")] = 18000
+    activator_port: Annotated[int, Field(ge=0, le=65535, description="a port from 0 (any free one) to 65535")] = 8090
+    peers_port: Annotated[int, Field(ge=0, le=65535, description="a port from 0 (any free one) to 65535")] = 8091
+    mint_certificates: Annotated[bool, Field(description="true or false")] = True
     watch_namespaces: Annotated[
         tuple[Annotated[str, Field(pattern=DNS_LABEL)], ...],
         BeforeValidator(_split),

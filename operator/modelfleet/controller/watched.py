@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from modelfleet.api.kinds import CACHE_POLICY, MODEL_DEPLOYMENT
+from modelfleet.api.kinds import CACHE_POLICY, MODEL_DEPLOYMENT, ROUTE_POLICY
 from modelfleet.api.names import API_VERSION, FLEET_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from modelfleet.controller.claims import Claimant, ClaimIndex, claimant
 from modelfleet.controller.cluster.resources import (
     DEPLOYMENTS,
+    ENDPOINTSLICES,
     NETWORKPOLICIES,
     PERSISTENTVOLUMECLAIMS,
     PODDISRUPTIONBUDGETS,
@@ -25,6 +26,7 @@ from modelfleet.controller.watch.slim import with_replicas_owners, without_manag
 
 FLEETS = Resource(API_VERSION, MODEL_DEPLOYMENT.name, MODEL_DEPLOYMENT.plural)
 POLICIES = Resource(API_VERSION, CACHE_POLICY.name, CACHE_POLICY.plural)
+ROUTE_POLICIES = Resource(API_VERSION, ROUTE_POLICY.name, ROUTE_POLICY.plural)
 CHILDREN = (
     SERVICEACCOUNTS,
     PERSISTENTVOLUMECLAIMS,
@@ -34,16 +36,19 @@ CHILDREN = (
     PODMONITORS,
     DEPLOYMENTS,
 )
-CLAIMING = {resource.kind: resource for resource in (FLEETS,)}
+CLAIMING = {resource.kind: resource for resource in (FLEETS, ROUTE_POLICIES)}
 """The kinds that claim names."""
 OURS = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 
 WATCHES = (
     Watch(FLEETS),
     Watch(POLICIES),
+    Watch(ROUTE_POLICIES),
     *(Watch(child, OURS, optional=child is PODMONITORS) for child in CHILDREN),
     Watch(PODS, OURS),
 )
+GATEWAY_WATCHES = (Watch(ENDPOINTSLICES, OURS),)
+"""What is watched besides where there is a gateway; slices have the labels of their Services, which are ours."""
 
 POD_METADATA = (
     "name", "namespace", "uid", "resourceVersion", "labels", "creationTimestamp", "deletionTimestamp",
@@ -62,7 +67,7 @@ def slim_pod(pod: Json) -> Json:
     }
 
 
-SLIM: dict[Resource, Slim] = {watch.resource: without_managed_fields for watch in WATCHES}
+SLIM: dict[Resource, Slim] = {watch.resource: without_managed_fields for watch in (*WATCHES, *GATEWAY_WATCHES)}
 SLIM |= {DEPLOYMENTS: with_replicas_owners, PODS: slim_pod}
 
 
@@ -71,6 +76,7 @@ class Subject(StrEnum):
 
     FLEET = "fleet"
     POLICY = "policy"
+    ROUTE_POLICY = "route policy"
 
 
 class Key(NamedTuple):
@@ -95,6 +101,10 @@ class Router:
             return self._of_fleet(event_type, obj)
         if resource == POLICIES:
             return self._of_policy(event_type, obj)
+        if resource == ROUTE_POLICIES:
+            return self._of_route_policy(event_type, obj)
+        if resource == ENDPOINTSLICES:
+            return ()  # addresses are the gateway's business
         return [Key(Subject.FLEET, obj["metadata"]["namespace"], name) for name in sorted(_fleet_names(obj))]
 
     def _of_fleet(self, event_type: str, obj: Json) -> Iterator[Key]:
@@ -113,6 +123,10 @@ class Router:
         for rival in self._claims.forget(who) if event_type == DELETED else self._claims.learn(obj):
             if rival.kind == FLEETS.kind:
                 yield Key(Subject.FLEET, rival.namespace, rival.name)
+
+    def _of_route_policy(self, event_type: str, obj: Json) -> Iterator[Key]:
+        yield Key(Subject.ROUTE_POLICY, obj["metadata"]["namespace"], obj["metadata"]["name"])
+        yield from self._rivals(event_type, obj)
 
     def _of_policy(self, event_type: str, obj: Json) -> Iterator[Key]:
         key = obj["metadata"]["namespace"], obj["metadata"]["name"]

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from modelfleet.controller.cluster.errors import ClusterError, Expired, from_answer, from_silence
+from modelfleet.controller.cluster.errors import ClusterError, Expired, Forbidden, from_answer, from_silence
 from modelfleet.controller.cluster.resources import Json, Resource, with_kind
 from modelfleet.controller.cluster.transport import SILENCE
 
@@ -64,7 +64,7 @@ class Reflector:
         self._resource, self._namespace = resource, namespace
         self._on_list, self._on_event = on_list, on_event
         self.listed = asyncio.Event()
-        """Set once everything was listed."""
+        """Set once everything was listed, or this was forbidden: what may not be read counts as nothing."""
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -80,6 +80,8 @@ class Reflector:
                 except ClusterError as error:
                     failures += 1
                     self._tell(error, failures)
+                    if isinstance(error, Forbidden):
+                        self.listed.set()
                     await asyncio.sleep(_pause(failures))
 
     async def _list(self) -> str:

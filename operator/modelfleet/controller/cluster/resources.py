@@ -63,6 +63,7 @@ PERSISTENTVOLUMECLAIMS = Resource("v1", "PersistentVolumeClaim", "persistentvolu
 PODDISRUPTIONBUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 PODMONITORS = Resource("monitoring.coreos.com/v1", "PodMonitor", "podmonitors")
 PODS = Resource("v1", "Pod", "pods")
+REPLICASETS = Resource("apps/v1", "ReplicaSet", "replicasets")
 SECRETS = Resource("v1", "Secret", "secrets")
 SERVICEACCOUNTS = Resource("v1", "ServiceAccount", "serviceaccounts")
 SERVICES = Resource("v1", "Service", "services")

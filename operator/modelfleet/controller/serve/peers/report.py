@@ -6,7 +6,7 @@ asked for.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +32,12 @@ class Report:
 
     demand: Mapping[str, Demand]
     acknowledged: Acknowledged
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """refused says why a gateway refused something, by the resource's name."""
+    state: tuple[int, ...] = ()
+    """state is how new the configuration is that this replica serves."""
+    pending: tuple[str, ...] = ()
+    """pending are the routing tables that some gateway connected to it has not acknowledged as they are then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,9 @@ def write_report(report: Report) -> Json:
             for target, each in report.demand.items()
         },
         acknowledged={node: dict(held) for node, held in report.acknowledged.items()},
+        refused=dict(report.refused),
+        state=list(report.state),
+        pending=list(report.pending),
     ).model_dump(by_alias=True)
 
 
@@ -126,7 +135,7 @@ def read_report(given: Any) -> Report | Unknown:
     demand = {
         target: Demand(each.held, each.oldest_seconds, each.last_seconds) for target, each in parsed.demand.items()
     }
-    return Report(demand, parsed.acknowledged)
+    return Report(demand, parsed.acknowledged, parsed.refused, tuple(parsed.state), tuple(parsed.pending))
 
 
 class _Wire(BaseModel):
@@ -142,6 +151,9 @@ class _Demand(_Wire):
 class _Report(_Wire):
     demand: dict[str, _Demand]
     acknowledged: dict[str, dict[str, str]]
+    refused: dict[str, str] = {}
+    state: list[int] = []
+    pending: list[str] = []
 
 
 def _added(one: Demand, other: Demand) -> Demand:
