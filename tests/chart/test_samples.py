@@ -13,6 +13,7 @@ from modelfleet.api.kinds import KINDS
 from modelfleet.api.platform import Platform
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.api.v1alpha1.route_policy import RoutePolicy
 from modelfleet.workload.plan import Plan, Setting, plan
 
 SAMPLES = sorted((ROOT / "manifests" / "samples").glob("*.yaml"))
@@ -38,6 +39,13 @@ def policies() -> Iterator[CachePolicy]:
                 yield CachePolicy.model_validate(document, extra="forbid")
 
 
+def route_policies() -> Iterator[RoutePolicy]:
+    for path in SAMPLES:
+        for document in documents(path):
+            if document["kind"] == "RoutePolicy":
+                yield RoutePolicy.model_validate(document, extra="forbid")
+
+
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
     return load_catalogue()
@@ -46,7 +54,8 @@ def catalogue() -> Catalogue:
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in SAMPLES])
 def test_a_sample_is_valid_to_the_letter(path: Path) -> None:
     for document in documents(path):
-        assert MODELS[document["kind"]].model_validate(document, extra="forbid")
+        if document["kind"] != "Secret":
+            assert MODELS[document["kind"]].model_validate(document, extra="forbid")
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in SAMPLES])
@@ -63,8 +72,21 @@ def test_samples_can_be_applied_together() -> None:
 
 def test_a_policy_comes_with_its_fleets() -> None:
     targets = {ref.name for policy in policies() for ref in policy.spec.target_refs}
+    steps = (
+        step for policy in route_policies() for rule in policy.spec.rules for step in (*rule.backends, *rule.fallback)
+    )
+    backends = {step.model_deployment for step in steps if step.model_deployment}
 
-    assert targets <= {fleet.metadata.name for fleet in fleets()}
+    assert targets | backends <= {fleet.metadata.name for fleet in fleets()}
+
+
+def test_keys_come_with_a_policy_that_accepts_them() -> None:
+    accepted = [policy.spec.auth.api_keys for policy in route_policies() if policy.spec.auth]
+    labels = [keys.secret_selector.match_labels for keys in accepted if keys]
+
+    for secret in (d for path in SAMPLES for d in documents(path) if d["kind"] == "Secret"):
+        assert secret["type"] == "modelfleet.dev/api-keys"
+        assert any(wanted.items() <= secret["metadata"]["labels"].items() for wanted in labels)
 
 
 @pytest.mark.parametrize("fleet", [pytest.param(fleet, id=fleet.metadata.name) for fleet in fleets()])

@@ -25,7 +25,8 @@ GOLDENS = Path(__file__).parent / "goldens"
 SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
 DIGESTS = GOLDENS / "template-digests.json"
 CASES = sorted(
-    {path.parent.name for path in GOLDENS.glob("*/input.yaml")} | {path.stem for path in SAMPLES.glob("*.yaml")}
+    {path.parent.name for path in GOLDENS.glob("*/input.yaml")}
+    | {path.stem for path in SAMPLES.glob("*.yaml") if "kind: ModelDeployment" in path.read_text()}
 )
 UPDATE = os.environ.get("UPDATE_GOLDENS")
 PEERS = [{"namespaceLabels": {"kubernetes.io/metadata.name": "monitoring"}}]
