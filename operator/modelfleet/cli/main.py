@@ -10,6 +10,7 @@ from modelfleet.cli.help_text import epilog
 COMMANDS = {
     "validate": "Check manifests as the API server and the operator would.",
     "render": "Print the Kubernetes objects of fleets.",
+    "gateway": "Show what every model name means at the gateway.",
     "fit": "Show on how many accelerators a model fits.",
     "crds": "Print the CustomResourceDefinitions.",
     "run": "Run the operator.",

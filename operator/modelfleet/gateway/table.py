@@ -19,6 +19,7 @@ from modelfleet.gateway.ir import (
 )
 from modelfleet.gateway.lower.whole import Lowered
 
+JWT_SCOPE = "jwt/"
 HEADER = ("MODEL", "ACCESS", "RULE", "MATCH", "TRIES", "FINALLY", "LIMITS")
 
 
@@ -35,10 +36,11 @@ class Row:
     finally_: str
     limits: str
 
-    def cells(self) -> tuple[str, ...]:
-        """Return the row under `HEADER`."""
-        names = ", ".join(self.models)
-        return (names, self.access, self.rule, self.match, self.tries, self.finally_, self.limits)
+    def cells(self, above: "Row | None" = None) -> tuple[str, ...]:
+        """Return the row under `HEADER`; what all rows of a table share is said in its first row alone."""
+        is_first = above is None or above.table != self.table
+        names, access, limits = (", ".join(self.models), self.access, self.limits) if is_first else ("", "", "")
+        return (names, access, self.rule, self.match, self.tries, self.finally_, limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ def unreachable(lowered: Lowered) -> list[Unreachable]:
 
 def access_in_words(access: Access) -> str:
     """Return who may come in."""
-    who = [f"keys of {scope}" for scope in access.scopes if not scope.startswith("jwt/")]
-    who += ["tokens"] if any(scope.startswith("jwt/") for scope in access.scopes) else []
+    secrets = [scope for scope in access.scopes if not scope.startswith(JWT_SCOPE)]
+    who = [f"keys of {', '.join(secrets)}"] if secrets else []
+    who += ["tokens"] if len(secrets) < len(access.scopes) else []
     who += [] if access.required else ["no credentials"]
     named = [f"user {user}" for user in access.users] + [f"team {team}" for team in access.teams]
     only = f", only {' or '.join(named)}" if named else ""
@@ -153,9 +156,9 @@ def _names_behind_policies(lowered: Lowered) -> Iterator[Unreachable]:
     routed = {name for table in lowered.gateway.tables.values() for name in table.models}
     for fleet, standing in lowered.fleets.items():
         why = (
-            f"{fleet} is reached through RoutePolicy {', '.join(standing.named_by)} alone; `exposure: Direct` opens it"
+            f"reached through RoutePolicy {', '.join(standing.named_by)} alone; `exposure: Direct` opens it"
             if standing.named_by
-            else f"{fleet} has `exposure: PolicyOnly`, and no RoutePolicy sends requests to it"
+            else "`exposure` is PolicyOnly, and no RoutePolicy sends requests to it"
         )
         names = () if standing.is_direct else sorted({fleet, *standing.names.accepted} - routed)
         yield from (Unreachable(name, fleet, why) for name in names)
@@ -164,10 +167,10 @@ def _names_behind_policies(lowered: Lowered) -> Iterator[Unreachable]:
 def _lost_by_fleets(lowered: Lowered) -> Iterator[Unreachable]:
     for fleet, standing in lowered.fleets.items():
         for name, owner in standing.names.lost.items():
-            yield Unreachable(name, fleet, f"it belongs to {owner}")
+            yield Unreachable(name, fleet, f"belongs to {owner}")
 
 
 def _lost_by_policies(lowered: Lowered) -> Iterator[Unreachable]:
     for policy, found in lowered.policies.items():
         for name, owner in found.names.lost.items():
-            yield Unreachable(name, f"RoutePolicy {policy}", f"it belongs to {owner}")
+            yield Unreachable(name, f"RoutePolicy {policy}", f"belongs to {owner}")

@@ -8,8 +8,6 @@ from modelfleet.api.catalogue.accelerators import AcceleratorCatalogue
 from modelfleet.api.platform import GatewaySettings
 from modelfleet.gateway.ir import Frame, TokenPrice
 
-WILDCARDS = frozenset("*?[")
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -20,11 +18,8 @@ class Setting:
 
     @property
     def grants(self) -> Mapping[str, str]:
-        """Return which names belong to which namespace: a name itself before patterns, longer ones before shorter."""
-        by_weight = sorted(
-            self.gateway.names.items(), key=lambda item: (bool(WILDCARDS & set(item[0])), -len(item[0]), item[0])
-        )
-        return dict(by_weight)
+        """Return which names belong to which namespace, by pattern."""
+        return self.gateway.names
 
     def allows_host(self, host: str) -> bool:
         """Return whether *host* is one of `gateway.external.allowedHosts`, or matches one such as `*.example.com`."""

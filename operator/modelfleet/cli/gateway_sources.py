@@ -1,0 +1,92 @@
+"""The objects that `modelfleet gateway` looks at: those of manifests, or those of a cluster."""
+
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelfleet.api.schema.base import ApiModel
+from modelfleet.api.schema.problems import explain
+from modelfleet.api.v1alpha1.cache_policy import CachePolicy
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.api.v1alpha1.route_policy import RoutePolicy
+from modelfleet.cli.assumed_secrets import assumed_secrets
+from modelfleet.cli.checks import is_ours, schema_remarks
+from modelfleet.cli.manifests import Manifest, given
+from modelfleet.cli.remarks import in_order
+from modelfleet.gateway.lower.objects import Objects
+
+KINDS: Mapping[str, type[ApiModel]] = {
+    "ModelDeployment": ModelDeployment,
+    "RoutePolicy": RoutePolicy,
+    "CachePolicy": CachePolicy,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The readable objects, what is wrong with the others, and what was taken for granted."""
+
+    objects: Objects
+    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def from_manifests(paths: tuple[str, ...], more: tuple[str, ...]) -> Sources:
+    """Return the objects of the paths on the command line."""
+    manifests = given(paths, more)
+    remarks = in_order(schema_remarks(manifests))
+    good = [manifest.data for manifest in manifests if is_ours(manifest) and not [*schema_remarks([manifest])]]
+    secrets = [_with_namespace(manifest) for manifest in manifests if _is_secret(manifest)]
+    objects = objects_of(good, secrets)
+    assumed = () if secrets else assumed_secrets(objects)
+    notes = ["no Secrets among the manifests: what policies name is taken to exist"] if assumed else []
+    return Sources(with_secrets(objects, assumed), tuple(map(str, remarks)), tuple(notes))
+
+
+def from_cluster(kubeconfig: Path | None, context: str | None) -> Sources:
+    """Return the objects of the cluster; Secrets that may not be read are taken to exist."""
+    # the client takes most of a second to import, and only this needs it
+    cluster = importlib.import_module("modelfleet.cli.gateway_cluster")
+    found = cluster.read(kubeconfig, context)
+    objects, remarks = [], []
+    for raw in found.objects:
+        try:
+            KINDS[raw["kind"]].model_validate(raw)
+            objects.append(raw)
+        except ValidationError as error:
+            name = f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
+            remarks.append(f"{raw['kind']} {name}: {explain(error)}")
+    read = objects_of(objects, found.secrets)
+    assumed = [one for one in assumed_secrets(read) if one["metadata"]["namespace"] in found.unreadable]
+    notes = [f"Secrets of {name} may not be read: what policies name is taken to exist" for name in found.unreadable]
+    return Sources(with_secrets(read, assumed), tuple(remarks), tuple(notes))
+
+
+def objects_of(ours: Iterable[Mapping[str, Any]], secrets: Sequence[Mapping[str, Any]]) -> Objects:
+    """Return valid objects of our kinds as the gateway reads them."""
+    read = [KINDS[str(raw["kind"])].model_validate(raw) for raw in ours]
+    return Objects(
+        fleets=tuple(one for one in read if isinstance(one, ModelDeployment)),
+        policies=tuple(one for one in read if isinstance(one, RoutePolicy)),
+        caches=tuple(one for one in read if isinstance(one, CachePolicy)),
+        secrets=tuple(secrets),
+    )
+
+
+def with_secrets(objects: Objects, secrets: Iterable[Mapping[str, Any]]) -> Objects:
+    """Return *objects* with more Secrets."""
+    return Objects(objects.fleets, objects.policies, objects.caches, (*objects.secrets, *secrets))
+
+
+def _is_secret(manifest: Manifest) -> bool:
+    return (manifest.api_version, manifest.kind) == ("v1", "Secret") and isinstance(
+        manifest.data.get("metadata"), Mapping
+    )
+
+
+def _with_namespace(manifest: Manifest) -> Mapping[str, Any]:
+    return {**manifest.data, "metadata": {**manifest.data["metadata"], "namespace": manifest.namespace}}
