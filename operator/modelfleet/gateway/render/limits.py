@@ -9,7 +9,7 @@ sends over one connection meets one replica, and therefore that replica's share 
 Of several limits each takes what the request costs until one refuses, also of those that would have let it in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from modelfleet.gateway.ir import Limit, Per, RouteTable
 from modelfleet.gateway.render.filters.scripts import NOT_UNKNOWN
@@ -23,6 +23,9 @@ MOST_BUCKETS = 20000
 """Users, teams and models of one table; beyond that those asked for longest ago begin anew."""
 FULL_BUCKET = 2**32 - 1
 """Envoy's buckets count in 32 bits."""
+
+LIMITED_BY = "x-ratelimit-limited-by"
+"""Says with 429 which budget ended: `requests` or `tokens`."""
 
 KEYS = {Per.USER: (REALM, USER), Per.TEAM: (REALM, TEAM), Per.MODEL: (MODEL,)}
 """The headers that together name a bucket."""
@@ -40,7 +43,7 @@ def per_table(table: RouteTable) -> Resource:
     return {
         **NOT_UNKNOWN,
         **({REQUESTS: _limited(REQUESTS, map(_requests, by_requests))} if by_requests else {}),
-        **({RESERVED_TOKENS: _limited(RESERVED_TOKENS, map(_tokens, by_tokens))} if by_tokens else {}),
+        **({RESERVED_TOKENS: _limited(RESERVED_TOKENS, map(_tokens, by_tokens), _wait(by_tokens))} if by_tokens else {}),
     }
 
 
@@ -78,18 +81,36 @@ def _actions(limit: Limit) -> list[Resource]:
 
 
 def _descriptor(limit: Limit, budget: int) -> Resource:
-    size = min(budget, FULL_BUCKET)
-    bucket = {"max_tokens": size, "tokens_per_fill": size, "fill_interval": "60s"}
     entries = [{"key": "per", "value": str(limit.per)}, *({"key": key} for key in KEYS[limit.per])]
-    return {"entries": entries, "token_bucket": bucket}
+    return {"entries": entries, "token_bucket": _bucket(budget)}
 
 
-def _limited(name: str, parts: Iterable[tuple[Resource, list[Resource]]]) -> Resource:
+def _bucket(budget: int) -> Resource:
+    size = min(budget, FULL_BUCKET)
+    return {"max_tokens": size, "tokens_per_fill": size, "fill_interval": "60s"}
+
+
+def _wait(limits: Sequence[Limit]) -> str:
+    """
+    Return how long an empty bucket needs for what the request reserves, at most a minute.
+
+    Envoy itself would say when the bucket holds one token more, which is not enough for most requests.
+    """
+    smallest = min(limits, key=lambda limit: limit.reserved_tokens_per_minute or 0)
+    budget, default = smallest.reserved_tokens_per_minute, smallest.default_max_tokens
+    reserved = f"('{TOKENS}' in request.headers ? int(request.headers['{TOKENS}']) : {default})"
+    return f"%CEL({reserved} >= {budget} ? 60 : 1 + {reserved} * 60 / {budget})%"
+
+
+def _limited(
+    name: str, parts: Iterable[tuple[Resource, list[Resource]]], wait: str | None = None
+) -> Resource:
     found = list(parts)
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     return typed(
         TYPE,
         stat_prefix=name,
+        token_bucket=_bucket(FULL_BUCKET),  # for what no descriptor matches; Envoy insists on one
         filter_enabled=always,
         filter_enforced=always,
         descriptors=[descriptor for descriptor, _ in found],
@@ -98,5 +119,10 @@ def _limited(name: str, parts: Iterable[tuple[Resource, list[Resource]]]) -> Res
         local_cluster_rate_limit={},
         always_consume_default_token_bucket=False,
         enable_x_ratelimit_headers="DRAFT_VERSION_03",
-        enable_retry_after_header=True,
+        enable_retry_after_header=wait is None,
+        response_headers_to_add=[_header(LIMITED_BY, name), *([_header("retry-after", wait)] if wait else [])],
     )
+
+
+def _header(key: str, value: str) -> Resource:
+    return {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}

@@ -11,6 +11,7 @@ from modelfleet.gateway.ir import Frame
 from modelfleet.gateway.paths import ANTHROPIC_PREFIX
 from modelfleet.gateway.render.filters.entrance import NO_SUCH_PATH, TOO_LARGE
 from modelfleet.gateway.render.headers import SCOPE
+from modelfleet.gateway.render.limits import LIMITED_BY
 from modelfleet.gateway.render.types import Resource, extension
 
 INVALID = "invalid_request_error"
@@ -92,13 +93,9 @@ def _refusals() -> tuple[Reply, ...]:
 
 
 def _limits() -> tuple[Reply, ...]:
-    limited = Reply(
-        _status(429),
-        "Rate limit reached; try again in %RESP(RETRY-AFTER)% s.",
-        type="rate_limit_error",
-        code="rate_limit_exceeded",
-        anthropic="rate_limit_error",
-    )
+    by = f"%RESP({LIMITED_BY})%"
+    message = f"The budget of {by} per minute is used up; try again in %RESP(RETRY-AFTER)% s."
+    limited = Reply(_status(429), message, type=by, code="rate_limit_exceeded", anthropic="rate_limit_error")
     saturated = Reply(
         _flag("UO", "OM"),
         "The model is busy; try again.",

@@ -1,0 +1,41 @@
+-- The header that requests have alike which should meet the same replica. What begins alike shares a cached prefix.
+
+local bit = require("bit")
+local SEARCHED_BYTES = 4096
+
+-- Where what the engine caches begins: neither the model's name nor the sampling parameters before it.
+local function beginning(text)
+  for _, field in ipairs({'"messages"', '"prompt"', '"input"'}) do
+    local at = text:find(field, 1, true)
+    if at and at <= SEARCHED_BYTES then return at end
+  end
+  return 1
+end
+
+local function prefix(handle, bytes)
+  local body = handle:body()
+  if not body then return nil end
+  local text = body:getBytes(0, math.min(body:length(), SEARCHED_BYTES + bytes))
+  local from = beginning(text)
+  local x, y = 5381, 52711
+  for i = from, math.min(from + bytes - 1, #text) do
+    local c = text:byte(i)
+    x = bit.bxor(bit.tobit(bit.rol(x, 5) + x), c)
+    y = bit.bxor(bit.tobit(bit.rol(y, 7) + y), c)
+  end
+  return bit.tohex(x) .. bit.tohex(y)
+end
+
+function envoy_on_request(handle)
+  local how, headers = handle:filterContext(), handle:headers()
+  local kind, key = how:get("key"), nil
+  if kind == "Session" then
+    key = headers:get(how:get("header"))
+  elseif kind == "User" then
+    key = headers:get("x-modelfleet-user")
+    if key == "-" then key = nil end
+  else
+    key = prefix(handle, how:get("bytes"))
+  end
+  if key and key ~= "" then headers:replace("x-modelfleet-affinity", key) end
+end

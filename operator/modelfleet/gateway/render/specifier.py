@@ -1,0 +1,78 @@
+"""
+The Lua cluster specifier of a rule with several backends or fallbacks: which chain a request begins.
+
+It chooses between the backends of a split by the hash of the sticky header, else the user, else the request's id, and
+passes over every stage whose choice is full. A share that grows takes requests from others and gives none away: what is
+chosen is the interval, in the order of the backends, that the hash falls into.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from modelfleet.gateway.ir import BackendKind, Pool, Rule
+from modelfleet.gateway.render.chains import Chain, Stage, stages
+from modelfleet.gateway.render.types import Resource, typed
+
+LUA = "extensions.router.cluster_specifiers.lua.v3.LuaConfig"
+LOW_PRIORITY_PENDING = 8
+"""Requests of low priority that may wait for a connection: as many as connections may be opening at once."""
+
+
+def specifier(
+    rule: Rule, begun: Sequence[Sequence[Chain]], pools: Mapping[str, Pool], *, is_low: bool = False, spills: bool = True
+) -> Resource:
+    """
+    Return the part of a RouteAction that picks one of *begun*, the chains of *rule* by stage.
+
+    *is_low* is about requests of low priority that count as such; without *spills* a full pool keeps its requests,
+    which its breaker then refuses.
+    """
+    source = f"local STAGES = {_stages(rule, begun, pools, is_low=is_low, spills=spills)}\n{_script()}"
+    config = typed(LUA, source_code={"inline_string": source}, default_cluster=begun[0][0].name)
+    return {"inline_cluster_specifier_plugin": {"extension": {"name": "choose", "typed_config": config}}}
+
+
+@cache
+def _script() -> str:
+    return (files("modelfleet.gateway.render") / "lua" / "choose.lua").read_text()
+
+
+def _stages(
+    rule: Rule, begun: Sequence[Sequence[Chain]], pools: Mapping[str, Pool], *, is_low: bool, spills: bool
+) -> str:
+    steps = stages(rule)
+    rows = []
+    for index, chains in enumerate(begun):
+        stage = steps[index] if index < len(steps) else None
+        rows.append(_stage(stage, chains, pools, is_low=is_low, spills=spills))
+    return "{" + ", ".join(rows) + "}"
+
+
+def _stage(
+    stage: Stage | None, chains: Sequence[Chain], pools: Mapping[str, Pool], *, is_low: bool, spills: bool
+) -> str:
+    weights = [weight for _, weight in stage.split.backends] if stage else [1]
+    choices = ", ".join(
+        f"{{{weight}, {_text(chain.name)}{_limit(chain, pools, is_low=is_low) if spills else ''}}}"
+        for weight, chain in zip(weights, chains, strict=True)
+    )
+    sticky = f"sticky = {_text(stage.split.sticky_header)}, " if stage and stage.split.sticky_header else ""
+    return f"{{{sticky}total = {sum(weights)}, {choices}}}"
+
+
+def _limit(chain: Chain, pools: Mapping[str, Pool], *, is_low: bool) -> str:
+    """Return the pool whose queue decides, and how long it may be; nothing for what is never full."""
+    if chain.first is None or chain.first.kind is not BackendKind.FLEET:
+        return ""
+    limit = pools[chain.first.name].queue_limit
+    return f", {_text(chain.first.name)}, {min(limit, LOW_PRIORITY_PENDING) if is_low else limit}"
+
+
+def _text(value: str) -> str:
+    """Return *value* as a literal of Lua."""
+    plain = (chr(byte) if chr(byte) in _PLAIN else f"\\{byte:03d}" for byte in value.encode())
+    return '"' + "".join(plain) + '"'
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-._~")
