@@ -82,7 +82,7 @@ class Mount:
 
     def transport_socket(self, sds: Path) -> dict[str, Any]:
         """Return what Envoy's cluster needs to show this certificate, with its files of SDS in *sds*."""
-        watched = {"watched_directory": {"path": str(self.root)}}
+        watched: dict[str, Any] = {"watched_directory": {"path": str(self.root)}}
         certificate = {
             "certificate_chain": {"filename": f"{self.root}/tls.crt"},
             "private_key": {"filename": f"{self.root}/tls.key"},

@@ -25,7 +25,8 @@ T = "type.googleapis.com/"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 SCHEMA = Schema()
 
-Resources = dict[str, dict[str, dict[str, Any] | None]]
+Resources = dict[str, Any]
+"""Bodies by type URL and name."""
 
 
 def source(timeout: str = "5s") -> dict[str, Any]:

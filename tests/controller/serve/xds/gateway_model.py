@@ -25,12 +25,12 @@ def content(digest: str, assignment: str | None = None) -> Content:
     return Content(digest, digest.encode(), assignment)
 
 
-def fleet(name: str, digest: str = "1", *, cluster: str | None = None) -> dict[Key, Content | None]:
-    """Return what a fleet needs, from its endpoints to its scope."""
+def fleet(name: str, digest: str = "1", *, to: str | None = None) -> dict[Key, Content | None]:
+    """Return what a fleet needs, from its endpoints to its scope; its route may lead to another one."""
     return {
-        (CDS, cluster or name): content(digest, name),
+        (CDS, name): content(digest, name),
         (EDS, name): content(digest),
-        (RDS, name): content(digest),
+        (RDS, name): content(f"{digest}>{to or name}"),
         (SRDS, name): content(digest),
     }
 
@@ -57,6 +57,8 @@ class GatewayModel:
     """cold clusters wait for endpoints."""
     requests: deque[Request] = field(default_factory=deque)
     seen: list[Response] = field(default_factory=list)
+    at_fault: list[str] = field(default_factory=list)
+    """at_fault are the names that the server found to be the ones that were refused."""
     delayed: Request | None = None
     client: Client = field(init=False)
 
@@ -97,6 +99,8 @@ class GatewayModel:
         answered = self.client.receive(request)
         for name, version in (*request.has.items(), *answered.taken.items()):
             self.resources.prove(request.type_url, name, digest_of(version))
+        if answered.refused:
+            self.at_fault.append(answered.refused[0])
         if answered.refused and self.resources.refuse(request.type_url, *answered.refused):
             self.client.changed({request.type_url: [answered.refused[0]]})
         if answered.refused and request.type_url == ECDS:
@@ -140,11 +144,10 @@ class GatewayModel:
 
     def broken(self) -> list[str]:
         """Return scopes that lead nowhere: their routes, cluster or endpoints are not there, or not warm."""
-        clusters = {c.assignment for name, c in self.contents.get(CDS, {}).items() if name not in self.cold}
-        scopes = self.has.get(SRDS, {})
-        return [
-            name for name in scopes if name in self.contents.get(RDS, {}) and name not in clusters & {*self.has[EDS]}
-        ]
+        warm = self.contents.get(CDS, {}).keys() - self.cold
+        routes = self.contents.get(RDS, {})
+        targets = {name: routes[name].digest.partition(">")[2] for name in self.has.get(SRDS, {}) if name in routes}
+        return [name for name, target in targets.items() if target not in warm & self.has.get(EDS, {}).keys()]
 
     def _take(self, type_url: str, name: str, version: str, content: Content) -> None:
         self.has.setdefault(type_url, {})[name] = version
