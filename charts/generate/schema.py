@@ -12,7 +12,7 @@ from charts.generate.values import Path, Value
 from pydantic import BaseModel
 
 from modelfleet.api.catalogue.accelerators import Accelerator
-from modelfleet.api.platform import FleetNetwork, Peer, Rollouts
+from modelfleet.api.platform import AccessLog, FleetNetwork, GatewaySettings, Peer, Rollouts, Tracing
 from modelfleet.api.v1alpha1.architecture import Architecture
 
 Schema = dict[str, Any]
@@ -97,10 +97,10 @@ def _entries(schema: Schema) -> Schema:
 
 
 PEER: Schema = _of_model(Peer)
-PERCENT: Schema = {"type": "integer", "minimum": 0, "maximum": 100}
 REPLICAS: Schema = {"type": "integer", "minimum": 1, "maximum": 100}
 REPOSITORY: Schema = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._:/-]*[a-z0-9]$"}
 DIGEST: Schema = {"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"}
+LOG_LEVEL: Schema = {"enum": ["debug", "info", "warning", "error"]}
 PULL_POLICY: Schema = {"enum": ["Always", "IfNotPresent", "Never"]}
 RESOURCES: Schema = {
     "type": "object",
@@ -124,7 +124,7 @@ SHAPES: dict[str, Schema] = {
     "replicas": {"type": "integer", "minimum": 1, "maximum": 9},
     "watchNamespaces": {"type": "array", "items": DNS_LABEL, "uniqueItems": True},
     "leaderElection.leaseSeconds": {"type": "integer", "minimum": 6, "maximum": 300},
-    "logLevel": {"enum": ["debug", "info", "warning", "error"]},
+    "logLevel": LOG_LEVEL,
     "resources": RESOURCES,
     "podLabels": STRINGS,
     "podAnnotations": STRINGS,
@@ -143,7 +143,7 @@ SHAPES: dict[str, Schema] = {
     "fleets.network.clusterCidrs": _field(FleetNetwork, "clusterCidrs"),
     "fleets.network.egressCidrs": _field(FleetNetwork, "egressCidrs"),
     "rollouts.maxConcurrentOperatorChanges": _field(Rollouts, "maxConcurrentOperatorChanges"),
-    "secrets.namespaces": {"type": "array", "items": DNS_LABEL, "uniqueItems": True},
+    "secrets.namespaces": _field(GatewaySettings, "secretNamespaces") | {"uniqueItems": True},
     "gateway.replicas": REPLICAS,
     "gateway.image.repository": REPOSITORY,
     "gateway.image.tag": {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]*$", "maxLength": 128},
@@ -151,21 +151,23 @@ SHAPES: dict[str, Schema] = {
     "gateway.image.pullPolicy": PULL_POLICY,
     "gateway.concurrency": {"type": "integer", "minimum": 1, "maximum": 128},
     "gateway.maxConnections": {"type": "integer", "minimum": 1},
+    "gateway.logLevel": LOG_LEVEL,
     "gateway.resources": RESOURCES,
     "gateway.autoscaling.minReplicas": REPLICAS,
     "gateway.autoscaling.maxReplicas": REPLICAS,
-    "gateway.autoscaling.targetCPUPercent": PERCENT | {"minimum": 1},
+    "gateway.autoscaling.targetCPUPercent": {"type": "integer", "minimum": 1, "maximum": 100},
     "gateway.drainSeconds": {"type": "integer", "minimum": 10, "maximum": 86400},
     "gateway.service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "gateway.service.annotations": STRINGS,
     "gateway.service.loadBalancerSourceRanges": {"type": "array", "items": {"type": "string"}},
     "gateway.service.externalTrafficPolicy": {"enum": ["Cluster", "Local"]},
-    "gateway.names": STRINGS,
-    "gateway.external.allowedHosts": {"type": "array", "items": {"type": "string"}},
-    "gateway.maxBodyBytes": {"type": "integer", "minimum": 1024},
-    "gateway.accessLog.samplePercent": PERCENT,
-    "gateway.tracing.samplePercent": PERCENT,
-    "gateway.tokenPrices": OBJECT,
+    "gateway.names": _field(GatewaySettings, "names"),
+    "gateway.external.allowedHosts": _field(GatewaySettings, "allowedHosts"),
+    "gateway.maxBodyBytes": _field(GatewaySettings, "maxBodyBytes"),
+    "gateway.accessLog.samplePercent": _field(AccessLog, "samplePercent"),
+    "gateway.tracing.endpoint": _field(Tracing, "endpoint"),
+    "gateway.tracing.samplePercent": _field(Tracing, "samplePercent"),
+    "gateway.tokenPrices": _field(GatewaySettings, "tokenPrices"),
     "gateway.networkPolicy.from": OBJECTS,
     "gateway.networkPolicy.metricsFrom": OBJECTS,
     "gateway.podLabels": STRINGS,

@@ -19,6 +19,7 @@ from tests.envoy.envoy_process import LOOPBACK, Envoy, validate
 from modelfleet.controller.cluster import pki
 from modelfleet.controller.cluster.certificates import Holder, wanted
 from modelfleet.controller.cluster.pki import TlsSecret
+from modelfleet.gateway.render.bootstrap import stats_config
 
 ON = {"gateway": {"enabled": True}}
 GIB = 1024**3
@@ -154,6 +155,10 @@ def test_health_and_metrics_are_all_of_the_admin_that_the_network_reaches(gatewa
     assert rendered["admin"]["address"].keys() == {"pipe"}
     assert forwarded == {"/ready", "/stats/prometheus"}
     assert methods == {"GET"}
+
+
+def test_histograms_have_the_buckets_that_the_operator_counts_in(gateway_objects: list[Object]) -> None:
+    assert stats_config().items() <= bootstrap(gateway_objects)["stats_config"].items()
 
 
 def test_health_answers_whatever_the_load(gateway_objects: list[Object]) -> None:

@@ -34,7 +34,7 @@ def names(objects: list[Object]) -> set[str]:
 
 def test_without_a_gateway_there_is_none_of_it(default_objects: list[Object]) -> None:
     assert not names(default_objects) & {GATEWAY, "modelfleet-xds", "modelfleet-operator-own"}
-    assert "gateway" not in platform_file(default_objects)
+    assert platform_file(default_objects)["gateway"]["enabled"] is False
     assert [port["name"] for port in container(default_objects)["ports"]] == ["http"]
 
 
@@ -178,7 +178,6 @@ def test_the_operator_is_told_what_belongs_to_it(gateway_objects: list[Object]) 
     listens = {port["name"]: str(port["containerPort"]) for port in container(gateway_objects)["ports"]}
 
     assert told["MODELFLEET_FULLNAME"] == "modelfleet"
-    assert told["MODELFLEET_POD_IP"] == "status.podIP"
     assert told["MODELFLEET_MINT_CERTIFICATES"] == "true"
     assert {told[f"MODELFLEET_{name.upper()}_PORT"] for name in ("xds", "activator", "peers")} == {
         listens[name] for name in ("xds", "activator", "peers")

@@ -1,24 +1,16 @@
 """The ConfigMap with the platform's choices, and the environment, as the operator reads them."""
 
 from pathlib import Path
-from typing import Any
 
-import pytest
 import yaml
 from charts.generate.files import CHART
 from tests.chart.rendering import Helm, Object, environment, platform_file
 
 from modelfleet.api.catalogue import load_catalogue
-from modelfleet.api.platform import Platform
+from modelfleet.api.platform import AccessLog, GatewaySettings, Platform, TokenPrice, Tracing
 from modelfleet.controller.settings import Settings, variable
 
-KNOWS_THE_GATEWAY = "gateway" in Platform.model_fields
 FROM_THE_CLUSTER = {"MODELFLEET_NAMESPACE": "modelfleet-system", "MODELFLEET_POD_NAME": "modelfleet-operator-0"}
-
-
-def known(platform: Object) -> Object:
-    """Return *platform* without the sections that the operator does not read yet."""
-    return {name: section for name, section in platform.items() if name != "gateway" or KNOWS_THE_GATEWAY}
 
 
 def everything() -> Object:
@@ -37,7 +29,7 @@ def test_the_chart_changes_no_default_of_the_operator(default_objects: list[Obje
 
 
 def test_every_choice_arrives(helm: Helm) -> None:
-    platform = Platform.model_validate(known(platform_file(helm.render(everything()))), extra="forbid")
+    platform = Platform.model_validate(platform_file(helm.render(everything())), extra="forbid")
 
     assert platform.rollouts.max_concurrent_operator_changes == 0
     assert platform.network.egress_cidrs == ("10.20.0.0/16",)
@@ -47,12 +39,22 @@ def test_every_choice_arrives(helm: Helm) -> None:
     ]
 
 
-@pytest.mark.skipif(not KNOWS_THE_GATEWAY, reason="the operator has no section for the gateway yet")
 def test_every_choice_about_the_gateway_arrives(helm: Helm) -> None:
-    platform: Any = Platform.model_validate(platform_file(helm.render(everything())), extra="forbid")
+    gateway = Platform.model_validate(platform_file(helm.render(everything())), extra="forbid").gateway
 
-    assert platform.gateway.enabled
-    assert platform.gateway.replicas == 2
+    assert gateway == GatewaySettings(
+        enabled=True,
+        replicas=2,
+        auth_required=False,
+        names={"chat-*": "team-a"},
+        allowed_hosts=("api.example.com",),
+        secret_namespaces=("team-a", "team-b"),
+        max_body_bytes=1_048_576,
+        access_log=AccessLog(sample_percent=10),
+        tracing=Tracing(endpoint="grpc://collector.observability:4317", sample_percent=5),
+        token_prices={"chat": TokenPrice(prompt_cents_per_million=20, completion_cents_per_million=80)},
+        client_tls=True,
+    )
 
 
 def test_the_catalogue_is_one_the_operator_accepts(helm: Helm) -> None:
@@ -61,6 +63,12 @@ def test_the_catalogue_is_one_the_operator_accepts(helm: Helm) -> None:
 
     assert catalogue.accelerators.find("nvidia-h100-80gb").hourly_cents.on_demand == 412
     assert catalogue.accelerators.find("house-gpu-64gb").gpus_per_node == 4
+
+
+def test_the_environment_with_a_gateway_is_one_the_operator_accepts(gateway_objects: list[Object]) -> None:
+    known = {variable(name) for name in Settings.model_fields}
+
+    assert environment(gateway_objects).keys() <= known
 
 
 def test_the_environment_is_one_the_operator_accepts(helm: Helm, tmp_path: Path) -> None:

@@ -111,8 +111,8 @@ app.kubernetes.io/component: gateway
 {{- printf "%s.%s.svc" (include "modelfleet.xds.fullname" .) .Release.Namespace -}}
 {{- end -}}
 
-{{/* Of a URL: the port it names, or its scheme's. */}}
+{{/* Of an OTLP endpoint: the port it names, or the protocol's own. */}}
 {{- define "modelfleet.gateway.tracingPort" -}}
 {{- $named := regexFind ":[0-9]+" (regexFind ":[0-9]+(/|$)" .) -}}
-{{- $named | empty | ternary (hasPrefix "https:" . | ternary "443" "80") (trimPrefix ":" $named) -}}
+{{- $named | empty | ternary "4317" (trimPrefix ":" $named) -}}
 {{- end -}}

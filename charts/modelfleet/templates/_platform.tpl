@@ -11,14 +11,12 @@ network:
 rollouts:
   maxConcurrentOperatorChanges: {{ .Values.rollouts.maxConcurrentOperatorChanges }}
 podMonitors: {{ .Values.fleets.podMonitors }}
-{{- if .Values.gateway.enabled }}
 gateway:
   {{- include "modelfleet.platform.gateway" . | nindent 2 }}
-{{- end }}
 {{- end -}}
 
 {{- define "modelfleet.platform.gateway" -}}
-enabled: true
+enabled: {{ .Values.gateway.enabled }}
 replicas: {{ include "modelfleet.gateway.replicas" . }}
 secretNamespaces: {{ toJson .Values.secrets.namespaces }}
 clientTls: {{ not (empty .Values.gateway.clientTls.secretName) }}

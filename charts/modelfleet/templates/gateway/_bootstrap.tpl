@@ -10,6 +10,8 @@
 admin:
   address:
     pipe: {path: {{ include "modelfleet.gateway.run" . }}/admin.sock, mode: 384} # 0600
+application_log_config:
+  log_format: {json_format: {time: "%Y-%m-%dT%T.%F", level: "%l", logger: "%n", message: "%j"}}
 cluster_manager:
   # The gateway's own pods: limits are shared over those that live.
   local_cluster_name: gateway
@@ -40,6 +42,12 @@ stats_config:
     - {tag_name: envoy.http_conn_manager_prefix}
     - {tag_name: envoy.response_code_class}
     - {tag_name: envoy.response_code}
+  # Of what the operator's access log counts, in milliseconds; Envoy's own go to an hour in steps of little use.
+  histogram_bucket_settings:
+    - match: {suffix: ttft_ms}
+      buckets: [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000]
+    - match: {suffix: duration_ms}
+      buckets: [50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 120000, 300000, 900000]
   stats_matcher:
     exclusion_list:
       patterns:
