@@ -1,11 +1,12 @@
 """All objects at once → the gateway, with what every object is told: for use without a cluster, and for tests."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from modelfleet.api.conditions import Finding
 from modelfleet.api.served_names import Verdict, claim_of, names_finding
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.api.v1alpha1.route_policy import RoutePolicy
 from modelfleet.gateway import ir
 from modelfleet.gateway.lower.backends import Neighbours
 from modelfleet.gateway.lower.fleets import direct_table
@@ -116,20 +117,37 @@ def _policies(context: _Context) -> dict[str, LoweredPolicy]:
 def _fleets(
     context: _Context, lowered: Mapping[str, LoweredPolicy]
 ) -> tuple[list[ir.RouteTable], list[ir.Pool], dict[str, FleetStanding]]:
-    policies, caches = by_namespace(context.objects.policies), by_namespace(context.objects.caches)
+    naming, caches = _policies_by_fleet(context.objects.policies), by_namespace(context.objects.caches)
+    refined = _names_by_namespace(context.objects.policies, lowered)
     tables, pools, standings = [], [], {}
     for fleet in context.objects.fleets:
         namespace = fleet.metadata.namespace
-        near = policies.get(namespace, [])
-        naming = tuple(sorted(policy_id(one) for one in near if fleet.metadata.name in fleets_named_by(one)))
-        refined = {name for one in near if (table := lowered[policy_id(one)].table) for name in table.models}
-        table = _table(context, fleet, refined, is_named=bool(naming))
+        policies = naming.get(fleet.canonical_name, [])
+        table = _table(context, fleet, refined.get(namespace, ()), is_named=bool(policies))
         tables += [table] if table else []
-        pools.append(pool_of(fleet, caches.get(namespace, ()), near, context.setting))
+        pools.append(pool_of(fleet, caches.get(namespace, ()), policies, context.setting))
         names = context.names[claim_of(fleet).owner]
-        findings = (names_finding(names),)
-        standings[fleet.canonical_name] = FleetStanding(names, naming, table is not None, findings)
+        named_by = tuple(sorted(map(policy_id, policies)))
+        standings[fleet.canonical_name] = FleetStanding(names, named_by, table is not None, (names_finding(names),))
     return tables, pools, standings
+
+
+def _policies_by_fleet(policies: Iterable[RoutePolicy]) -> Mapping[str, list[RoutePolicy]]:
+    found: dict[str, list[RoutePolicy]] = {}
+    for policy in policies:
+        for fleet in fleets_named_by(policy):
+            found.setdefault(f"{policy.metadata.namespace}/{fleet}", []).append(policy)
+    return found
+
+
+def _names_by_namespace(
+    policies: Iterable[RoutePolicy], lowered: Mapping[str, LoweredPolicy]
+) -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for policy in policies:
+        namespace = policy.metadata.namespace
+        found[namespace] = found.get(namespace, frozenset()) | lowered[policy_id(policy)].names.accepted
+    return found
 
 
 def _table(
