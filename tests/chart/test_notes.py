@@ -34,6 +34,25 @@ def test_the_defaults_give_no_warning(helm: Helm) -> None:
     assert "WARNING" not in notes(helm)
 
 
+def test_a_gateway_is_told_with_its_address_and_who_gets_in(helm: Helm) -> None:
+    plain = notes(helm, {"gateway": {"enabled": True}})
+    tls = notes(
+        helm, {"gateway": {"enabled": True, "clientTls": {"secretName": "tls"}}, "secrets": {"namespaces": ["a"]}}
+    )
+
+    assert "http://modelfleet-gateway.modelfleet-system/v1" in plain
+    assert "It admits nobody yet" in plain
+    assert "https://modelfleet-gateway.modelfleet-system/v1" in tls
+    assert "It admits nobody yet" not in tls
+    assert "gateway" not in notes(helm)
+
+
+def test_a_gateway_for_everybody_is_warned_about(helm: Helm) -> None:
+    text = notes(helm, {"gateway": {"enabled": True, "auth": {"required": False}}})
+
+    assert "WARNING: `gateway.auth.required` is false" in text
+
+
 @pytest.mark.parametrize(
     ("name", "value", "warning"),
     [
