@@ -49,7 +49,7 @@ class LowPriorityShedding(ApiModel):
     at_concurrency_percent: Annotated[Int, Field(ge=1, le=100)] = 80
     """atConcurrencyPercent is the part of a fleet's concurrency, in percent, that low priority may use. Defaults to 80."""
     action: Literal["Fallback", "Reject"] = "Reject"
-    """action is what happens beyond it: Fallback tries the rule's fallbacks, Reject answers 429. Defaults to Reject."""
+    """action is what happens beyond it: Fallback tries the rule's fallbacks, where it has some, and Reject answers 429. Defaults to Reject."""
 
 
 class Shedding(ApiModel):

@@ -17,8 +17,8 @@ MAX_SIZE = 1000
 """
 Most characters, sets and groups of an expression whose repetitions are written out.
 
-RE2 repeats nothing more than 1000 times. Measured with Envoy 1.40, an expression of this size compiles to a program of
-at most 12 times as many instructions (Envoy refuses more than `re2.max_program_size.error_level`, 100 by default).
+RE2 repeats nothing more than 1000 times. Measured with Envoy 1.40, each of them becomes at most 5 instructions. Envoy
+refuses a program of more than 100 unless its runtime key `re2.max_program_size.error_level` says otherwise, as 10000.
 """
 
 TOKEN = re.compile(
