@@ -25,7 +25,7 @@ end
 function envoy_on_request(handle)
   ticks = ticks + 1
   local told = ask(handle, "gateway", "POST", "/healthcheck/fail")
-  local stats = told and ask(handle, "gateway", "GET", "/stats?filter=downstream_rq_active")
+  local stats = told and ask(handle, "gateway", "GET", "/stats?type=Gauges&filter=downstream_rq_active")
   if not stats then
     handle:logWarn("the gateway's admin does not answer; it is asked again in a second")
   end
