@@ -7,7 +7,7 @@ import pytest
 from tests.chart.rendering import GATEWAY, NAMESPACE, OPERATOR, Helm, Object, find, pod
 
 from modelfleet.api.kinds import KINDS
-from modelfleet.controller.watched import CHILDREN, WATCHES
+from modelfleet.controller.watched import CHILDREN, GATEWAY_WATCHES, WATCHES
 
 READ = "get list watch"
 CHILD = "get list watch create patch delete"
@@ -73,6 +73,13 @@ def test_the_operator_may_watch_what_it_watches_and_write_its_children(default_o
 
     assert not [str(watch.resource) for watch in WATCHES if not {"list", "watch"} <= allowed[str(watch.resource)]]
     assert not [str(child) for child in CHILDREN if not {"create", "patch", "delete"} <= allowed[str(child)]]
+
+
+def test_with_a_gateway_the_operator_may_watch_more(gateway_objects: list[Object]) -> None:
+    allowed = rights(find(gateway_objects, "ClusterRole", OPERATOR))
+    watched = [str(watch.resource) for watch in (*WATCHES, *GATEWAY_WATCHES)]
+
+    assert not [resource for resource in watched if not {"list", "watch"} <= allowed[resource]]
 
 
 def test_no_role_names_secrets_or_uses_a_wildcard(default_objects: list[Object]) -> None:
