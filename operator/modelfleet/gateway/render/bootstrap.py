@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from modelfleet.gateway.ir import Gateway
-from modelfleet.gateway.render import authentication, listeners, tracing
+from modelfleet.gateway.render import authentication, listeners, relay, tracing
 from modelfleet.gateway.render.listeners import Ports
 from modelfleet.gateway.render.types import Resource
 
@@ -50,10 +50,11 @@ def static_bootstrap(
     }
     return {
         "static_resources": {
-            "listeners": [client, listeners.sink(ports)],
+            "listeners": [client, listeners.sink(ports), relay.listener(gateway.frame)],
             "clusters": [*(_static(cluster, served.endpoints) for cluster in clusters.values()), *_missing(clusters)],
             "secrets": list(served.secrets.values()),
         },
+        "bootstrap_extensions": [relay.INTERNAL_LISTENERS],
         "cluster_manager": {"local_cluster_name": LOCAL_CLUSTER},
         "stats_config": stats_config(),
     }

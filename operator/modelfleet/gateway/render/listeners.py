@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelfleet.gateway.ir import Frame
+from modelfleet.gateway.render import relay
 from modelfleet.gateway.render.access_log import access_logs
 from modelfleet.gateway.render.filters.chain import chain
 from modelfleet.gateway.render.headers import DROPPED_PREFIXES, MODEL
@@ -35,8 +36,9 @@ class Ports:
 
 
 def listeners(frame: Frame, ports: Ports = Ports(), address: str = "0.0.0.0") -> dict[str, Resource]:  # noqa: S104
-    """Return all listeners by name: `gateway` for clients, on every address, and the loopback listener `sink`."""
-    return {GATEWAY: gateway(frame, ports=ports, address=address), SINK: sink(ports)}
+    """Return all listeners by name: `gateway` for clients, on every address; `sink` on loopback, and `relay` inside."""
+    client = gateway(frame, ports=ports, address=address)
+    return {GATEWAY: client, SINK: sink(ports), relay.RELAY: relay.listener(frame)}
 
 
 def gateway(

@@ -1,4 +1,4 @@
-"""The conditions of a rule as Envoy's: of a route's match all hold, and one header has as many conditions as it needs."""
+"""The conditions of a rule as Envoy's: those of one route's match all hold."""
 
 import re
 from collections.abc import Iterable

@@ -52,8 +52,8 @@ def no_retry_limits() -> Resource:
     """
     Return the same for requests that have somewhere else to go.
 
-    A budget cannot tell a fallback from a retry: with 20 % of them, a fleet that is down would leave most of its requests
-    without their fallback. Envoy's default of 3 would nearly all.
+    A budget cannot tell a fallback from a retry: with 20 % of them, a fleet that is down would leave most of its
+    requests without their fallback. Envoy's default of 3 would nearly all.
     """
     return {"max_retries": UNLIMITED}
 

@@ -20,7 +20,12 @@ LOW_PRIORITY_PENDING = 8
 
 
 def specifier(
-    rule: Rule, begun: Sequence[Sequence[Chain]], pools: Mapping[str, Pool], *, is_low: bool = False, spills: bool = True
+    rule: Rule,
+    begun: Sequence[Sequence[Chain]],
+    pools: Mapping[str, Pool],
+    *,
+    is_low: bool = False,
+    spills: bool = True,
 ) -> Resource:
     """
     Return the part of a RouteAction that picks one of *begun*, the chains of *rule* by stage.

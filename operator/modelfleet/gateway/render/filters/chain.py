@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from modelfleet.gateway.ir import Frame
 from modelfleet.gateway.render import authentication, limits
+from modelfleet.gateway.render.affinity import affinity_filter
 from modelfleet.gateway.render.filters.body import body
 from modelfleet.gateway.render.filters.entrance import entrance
 from modelfleet.gateway.render.filters.scripts import identity, unknown_model
 from modelfleet.gateway.render.filters.usage import usage
 from modelfleet.gateway.render.types import Resource, extension
+from modelfleet.gateway.render.unavailable import unavailable
 
 
 def chain(frame: Frame, sources: Mapping[str, Resource] | None = None) -> list[Resource]:
@@ -26,6 +28,8 @@ def chain(frame: Frame, sources: Mapping[str, Resource] | None = None) -> list[R
         unknown_model(),
         authentication.access_filter(),
         *limits.filters(),
+        affinity_filter(),
+        unavailable(),
         *usage(),
         extension("router", "extensions.filters.http.router.v3.Router"),
     ]
