@@ -54,7 +54,8 @@ class GatewayModel:
     contents: dict[str, dict[str, Content]] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=dict)
     cold: set[str] = field(default_factory=set)
-    """cold clusters wait for endpoints."""
+    """cold clusters wait for endpoints; what was there before a change serves on."""
+    warm: set[str] = field(default_factory=set)
     requests: deque[Request] = field(default_factory=deque)
     seen: list[Response] = field(default_factory=list)
     at_fault: list[str] = field(default_factory=list)
@@ -144,10 +145,9 @@ class GatewayModel:
 
     def broken(self) -> list[str]:
         """Return scopes that lead nowhere: their routes, cluster or endpoints are not there, or not warm."""
-        warm = self.contents.get(CDS, {}).keys() - self.cold
         routes = self.contents.get(RDS, {})
         targets = {name: routes[name].digest.partition(">")[2] for name in self.has.get(SRDS, {}) if name in routes}
-        return [name for name, target in targets.items() if target not in warm & self.has.get(EDS, {}).keys()]
+        return [name for name, target in targets.items() if target not in self.warm & self.has.get(EDS, {}).keys()]
 
     def _take(self, type_url: str, name: str, version: str, content: Content) -> None:
         self.has.setdefault(type_url, {})[name] = version
@@ -164,7 +164,9 @@ class GatewayModel:
 
     def _warm(self, assignment: str) -> None:
         clusters = self.contents.get(CDS, {})
-        self.cold -= {name for name in self.cold if clusters[name].assignment == assignment}
+        done = {name for name in self.cold if clusters[name].assignment == assignment}
+        self.cold -= done
+        self.warm |= done
         if not self.cold and self.delayed:
             self.requests.append(self.delayed)
             self.delayed = None
@@ -173,6 +175,7 @@ class GatewayModel:
         content = self.contents.get(type_url, {}).pop(name, None)
         if type_url == CDS and content and content.assignment:
             self.cold.discard(name)
+            self.warm.discard(name)
             if all(other.assignment != content.assignment for other in self.contents[CDS].values()):
                 self.drop(EDS, content.assignment)
         if type_url == SRDS:

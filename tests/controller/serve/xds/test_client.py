@@ -81,6 +81,56 @@ def test_removals_come_after_all_else_that_was_put_with_them() -> None:
     assert order(gateway) == ["marker", "clusters", "endpoints", "routes", "-scopes", "-clusters"]
 
 
+def test_a_route_leads_to_a_new_cluster_only_once_that_is_warm() -> None:
+    gateway = settled("a")
+    gateway.put((1, 2), {**fleet("b"), (RDS, "a"): content("2>b")})
+    while gateway.accept():
+        pass
+
+    assert order(gateway) == ["marker", "clusters"]
+
+    gateway.settle()
+
+    assert order(gateway) == ["marker", "clusters", "endpoints", "routes", "scopes", "routes"]
+
+
+def test_a_cluster_leaves_after_a_scope_that_must_wait_for_an_earlier_one() -> None:
+    gateway = settled("a", "b", "c")
+    gateway.put((1, 2), without(fleet("a")))
+    marker, scopes = gateway.client.next(), gateway.client.next()
+    gateway.put((1, 3), without(fleet("b")))
+    assert marker
+    assert scopes
+    gateway.client.receive(Request(RTDS, nonce=marker.nonce))
+    gateway.client.next()
+
+    assert scopes.removed == ("a",)
+    assert gateway.client.next() is None
+
+
+def test_content_waits_for_its_own_marker() -> None:
+    gateway = settled("a")
+    gateway.put((1, 2), {(EDS, "a"): content("2")})
+    gateway.client.next()
+    gateway.put((1, 3), {(EDS, "a"): content("3")})
+
+    assert gateway.client.next() is None
+
+
+def test_half_of_what_was_refused_waits_like_anything_else() -> None:
+    gateway = settled("a", "b")
+    gateway.put((1, 2), {(RDS, "a"): content("2>a"), (RDS, "b"): content("2>b")})
+    marker, routes = gateway.client.next(), gateway.client.next()
+    gateway.put((1, 3), {**fleet("c"), (RDS, "a"): content("3>c"), (RDS, "b"): content("3>c")})
+    assert marker
+    assert routes
+    gateway.client.receive(Request(RTDS, nonce=marker.nonce))
+    gateway.client.receive(Request(RDS, nonce=routes.nonce, error="at fault"))
+    later = [gateway.client.next(), gateway.client.next(), gateway.client.next()]
+
+    assert [sent(response) for response in later] == [[MARKER], ["c"], []]
+
+
 def test_changes_that_come_while_a_response_is_in_flight_go_into_one() -> None:
     gateway = settled("a", "b")
     gateway.put((1, 2), {(EDS, "a"): content("2")})
@@ -163,6 +213,19 @@ def test_an_answer_to_earlier_endpoints_does_not_cancel_those_after_a_changed_cl
 
     assert [sent(response) for response in first] == [[MARKER], ["a"]]
     assert sent(gateway.client.next()) == ["a"]
+
+
+def test_a_changed_cluster_that_leaves_before_its_endpoints_came_gets_those_it_had() -> None:
+    """Else it would never become warm, and Envoy would not answer for any cluster."""
+    gateway = settled("a")
+    gateway.put((1, 2), {(CDS, "a"): content("2", "a")})
+    gateway.accept()
+    gateway.accept()
+    gateway.put((1, 3), without(fleet("a")))
+    gateway.settle()
+
+    assert order(gateway) == ["marker", "clusters", "marker", "endpoints", "-scopes", "-clusters"]
+    assert gateway.seen[3].resources[0].digest == "1"
 
 
 def test_a_new_cluster_with_the_endpoints_of_another_gets_them() -> None:

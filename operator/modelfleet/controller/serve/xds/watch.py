@@ -8,6 +8,7 @@ was put no later than they were, and not for what goes on changing, and somethin
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from modelfleet.controller.serve.xds.messages import Request, Response
 from modelfleet.controller.serve.xds.resources import Resource, Resources
@@ -58,6 +59,8 @@ class Watch:
         self._absent: set[str] = set()
         """Names the gateway was told not to wait for."""
         self._halves: list[Since] = []
+        self._last: dict[str, Resource] = {}
+        """The endpoints that were sent last; only while the type is that of endpoints."""
         self._sent: Sent | None = None
 
     @property
@@ -91,8 +94,9 @@ class Watch:
         self.mark(sorted(whole | named))
 
     def _forget(self, name: str) -> None:
-        for known in (self.has, self.refused, self._upserts, self._removals):
-            known.pop(name, None)
+        known: tuple[dict[str, Any], ...] = (self.has, self.refused, self._upserts, self._removals, self._last)
+        for each in known:
+            each.pop(name, None)
         self._again.discard(name)
         self._absent.discard(name)
 
@@ -122,9 +126,15 @@ class Watch:
 
     def _served(self, name: str) -> Resource | None:
         served = self._resources.get(self.type_url, name)
-        if served is None and self.type_url == EDS and name in self.names and name not in self.has:
-            return self._resources.empty_assignment(name)
+        if served is None and self.type_url == EDS and name in self.names:
+            return self._assignment(name)
         return served
+
+    def _assignment(self, name: str) -> Resource | None:
+        """Return endpoints where none are put: those that were sent last, for a cluster that still leaves, or none."""
+        if name in self.has and name not in self._again:
+            return None
+        return self._last.get(name) or self._resources.empty_assignment(name)
 
     def _is_known(self, name: str) -> bool:
         """Whether the gateway waits for this name or has it; endpoints go with their cluster, never by themselves."""
@@ -183,6 +193,8 @@ class Watch:
         since |= {name: self._removals.pop(name) for name in response.removed}
         versions: dict[str, str | None] = {resource.name: resource.version for resource in response.resources}
         self._again.difference_update(names)
+        if self.type_url == EDS:
+            self._last |= {resource.name: resource for resource in response.resources}
         self._sent = Sent(response.nonce, versions | dict.fromkeys(response.removed), since)
 
     def answer(self, nonce: str, *, is_refusal: bool) -> Answered:
