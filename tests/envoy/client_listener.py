@@ -74,6 +74,7 @@ class ClientListener:
     engine: StandInEngine
     operator: StandInEngine
     port: int
+    http: httpx.Client
 
     def ask(
         self,
@@ -99,13 +100,11 @@ class ClientListener:
     ) -> httpx.Response:
         """Return the answer to any request; its content is JSON unless *headers* say something else."""
         shown = {"authorization": f"Bearer {key}"} if key else {}
-        return httpx.request(
+        return self.http.request(
             method,
             f"http://{LOOPBACK}:{self.port}{path}",
             content=content,
             headers={"content-type": "application/json", **shown, **(headers or {})},
-            timeout=30,
-            trust_env=False,
         )
 
     def raw(self, *pieces: bytes) -> bytes:
@@ -143,9 +142,9 @@ def client_listener(
         }
         ports = Ports(gateway=port, sink=sink)
         config = static_bootstrap(gateway, served(gateway.tables.values(), known), ports=ports, address=LOOPBACK)
-        with Envoy({**config, **bootstrap}) as envoy:
+        with Envoy({**config, **bootstrap}) as envoy, httpx.Client(timeout=30, trust_env=False) as http:
             envoy.await_ready()
-            yield ClientListener(envoy, engine, operator, port)
+            yield ClientListener(envoy, engine, operator, port, http)
 
 
 def error_of(answer: httpx.Response) -> dict[str, Any]:

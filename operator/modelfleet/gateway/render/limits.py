@@ -43,7 +43,9 @@ def per_table(table: RouteTable) -> Resource:
     return {
         **NOT_UNKNOWN,
         **({REQUESTS: _limited(REQUESTS, map(_requests, by_requests))} if by_requests else {}),
-        **({RESERVED_TOKENS: _limited(RESERVED_TOKENS, map(_tokens, by_tokens), _wait(by_tokens))} if by_tokens else {}),
+        **(
+            {RESERVED_TOKENS: _limited(RESERVED_TOKENS, map(_tokens, by_tokens), _wait(by_tokens))} if by_tokens else {}
+        ),
     }
 
 
@@ -102,9 +104,7 @@ def _wait(limits: Sequence[Limit]) -> str:
     return f"%CEL({reserved} >= {budget} ? 60 : 1 + {reserved} * 60 / {budget})%"
 
 
-def _limited(
-    name: str, parts: Iterable[tuple[Resource, list[Resource]]], wait: str | None = None
-) -> Resource:
+def _limited(name: str, parts: Iterable[tuple[Resource, list[Resource]]], wait: str | None = None) -> Resource:
     found = list(parts)
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     return typed(
