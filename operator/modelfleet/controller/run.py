@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,21 @@ from modelfleet.api.platform import Platform
 from modelfleet.api.schema.problems import explain
 from modelfleet.controller import json_logs, skew
 from modelfleet.controller.claims import ClaimIndex
+from modelfleet.controller.cluster.certificates import CertificateKeeper
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.errors import Unavailable
 from modelfleet.controller.cluster.events import Recorder
 from modelfleet.controller.cluster.lease import ApiLeaseStore, Lease, unique_identity
-from modelfleet.controller.cluster.resources import PODMONITORS
+from modelfleet.controller.cluster.resources import PODMONITORS, Json, Resource
+from modelfleet.controller.gateway.service import GatewayService, secret_names
+from modelfleet.controller.gateway.standing import NoGateway
 from modelfleet.controller.reconcile.policies import PolicyReconciler
 from modelfleet.controller.reconcile.reconciler import FleetReconciler
 from modelfleet.controller.reconcile.report import Reporter
+from modelfleet.controller.reconcile.route_policies import RoutePolicyReconciler
 from modelfleet.controller.reconcile.worker import Workers
 from modelfleet.controller.reconcile.writer import ClusterWriter, ReadOnlyWriter, Writer
-from modelfleet.controller.serve.http import HttpServer
+from modelfleet.controller.serve.http import Check, HttpServer
 from modelfleet.controller.settings import Settings, SettingsError
 from modelfleet.controller.watch import metrics
 from modelfleet.controller.watch.cache import Cache
@@ -36,7 +40,8 @@ from modelfleet.controller.watch.embedded import claim_signals
 from modelfleet.controller.watch.memory import tune_collector
 from modelfleet.controller.watch.queue import KeyedQueue
 from modelfleet.controller.watch.watcher import Watcher
-from modelfleet.controller.watched import SLIM, WATCHES, Key, Router, Subject
+from modelfleet.controller.watched import GATEWAY_WATCHES, SLIM, WATCHES, Key, Router, Subject
+from modelfleet.gateway.lower.setting import Setting as GatewaySetting
 from modelfleet.workload.plan import Setting
 
 log = logging.getLogger(__name__)
@@ -74,8 +79,11 @@ class Operator:
     def __init__(self, settings: Settings, platform: Platform, catalogue: Catalogue) -> None:
         self.settings = settings
         self._platform, self._catalogue = platform, catalogue
-        self.cache = Cache([watch.resource for watch in WATCHES], index_label=FLEET_LABEL, slim=SLIM)
+        self._watches = (*WATCHES, *(GATEWAY_WATCHES if platform.gateway.enabled else ()))
+        self.cache = Cache([watch.resource for watch in self._watches], index_label=FLEET_LABEL, slim=SLIM)
         self.claims = ClaimIndex()
+        self._router = Router(self.cache, self.claims)
+        self._gateway: GatewayService | None = None
         self._queue: KeyedQueue[Key] | None = None
         self._stop = asyncio.Event()
 
@@ -89,23 +97,23 @@ class Operator:
         self.watcher: Watcher[Key] = Watcher(
             cluster,
             self.cache,
-            WATCHES,
-            route=Router(self.cache, self.claims).keys,
+            self._watches,
+            route=self._route,
             enqueue=self._enqueue,
             namespaces=settings.watch_namespaces,
             resync_seconds=settings.resync_seconds,
             on_started=lambda: claim_signals(self._stop),
         )
+        self._gateway = self._gateway_service(cluster) if self._platform.gateway.enabled else None
         metrics.expose_cache(self.cache)
         metrics.expose_queue(lambda: self._queue)
         claim_signals(self._stop)
         log.info("starting", extra={"version": __version__, "read_only": settings.read_only})
-        server = HttpServer(
-            settings.http_port, live={"watches": self.watcher.problem}, ready={"caches": self._not_complete}
-        )
+        server = HttpServer(settings.http_port, live={"watches": self.watcher.problem}, ready=self._readiness_checks())
+        serving = [self._gateway.run(self.watcher.complete)] if self._gateway else []
         try:
             async with server:
-                await self._run_until_stopped(self.watcher.run(), skew.check(cluster), self._write(cluster))
+                await self._run_until_stopped(self.watcher.run(), skew.check(cluster), self._write(cluster), *serving)
         finally:
             await cluster.close()
 
@@ -149,7 +157,12 @@ class Operator:
             clock=_now,
         )
         policies = PolicyReconciler(self.cache, reporter, clock=_now)
-        reconciles = {Subject.FLEET: fleets.reconcile, Subject.POLICY: policies.reconcile}
+        routes = RoutePolicyReconciler(self.cache, self._gateway or NoGateway(), reporter, clock=_now)
+        reconciles = {
+            Subject.FLEET: fleets.reconcile,
+            Subject.POLICY: policies.reconcile,
+            Subject.ROUTE_POLICY: routes.reconcile,
+        }
         self._queue = queue = KeyedQueue[Key]()
         self.watcher.enqueue_all()
         try:
@@ -157,8 +170,38 @@ class Operator:
                 group.create_task(Workers(queue, reconciles, count=self.settings.workers).run())
                 if not self.settings.read_only:
                     group.create_task(recorder.run())
+                    if self._gateway and self.settings.mint_certificates:
+                        group.create_task(self._certificates(writing).run())
         finally:
             self._queue = None
+
+    def _gateway_service(self, cluster: Cluster) -> GatewayService:
+        return GatewayService(
+            self.settings,
+            GatewaySetting(self._platform.gateway, self._catalogue.accelerators),
+            self.cache,
+            cluster,
+            relist=self.watcher.relist,
+            ask_for=self._ask_for_policies,
+        )
+
+    def _certificates(self, writing: Cluster) -> CertificateKeeper:
+        names = secret_names(self.settings.fullname)
+        return CertificateKeeper(writing, namespace=self.settings.namespace, names=names)
+
+    def _route(self, resource: Resource, event_type: str, obj: Json) -> Iterable[Key]:
+        """Tell the gateway of a change, on every replica, and return the keys that it asks for."""
+        if self._gateway is not None:
+            self._gateway.observe(resource, event_type, obj)
+        return self._router.keys(resource, event_type, obj)
+
+    def _ask_for_policies(self, policies: Iterable[tuple[str, str]]) -> None:
+        for namespace, name in policies:
+            self._enqueue(Key(Subject.ROUTE_POLICY, namespace, name), 0.0)
+
+    def _readiness_checks(self) -> dict[str, Check]:
+        gateway = {"gateway": self._gateway.problem} if self._gateway else {}
+        return {"caches": self._not_complete, **gateway}
 
     def _enqueue(self, key: Key, delay: float) -> None:
         """Ask for a reconcile while leading; whoever leads next begins with every key."""

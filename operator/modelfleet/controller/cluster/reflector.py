@@ -65,6 +65,7 @@ class Reflector:
         self._on_list, self._on_event = on_list, on_event
         self.listed = asyncio.Event()
         """Set once everything was listed, or this was forbidden: what may not be read counts as nothing."""
+        self._listed_at = 0
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -84,9 +85,14 @@ class Reflector:
                         self.listed.set()
                     await asyncio.sleep(_pause(failures))
 
+    async def relist(self) -> None:
+        """List everything now, from a quorum; raise `ClusterError` when that fails."""
+        await self._list()
+
     async def _list(self) -> str:
         items, version = await self._cluster.list(self._resource, self._namespace)
-        self._on_list(items, int(version))
+        self._listed_at = int(version)
+        self._on_list(items, self._listed_at)
         self.listed.set()
         return version
 
@@ -102,9 +108,9 @@ class Reflector:
         obj: Json = event["object"]
         if event["type"] == "ERROR":
             raise from_answer(int(obj.get("code") or 0), json.dumps(obj).encode(), what=str(self))
-        if event["type"] != "BOOKMARK":
-            self._on_event(event["type"], with_kind(self._resource, obj))
         version: str = obj["metadata"]["resourceVersion"]
+        if event["type"] != "BOOKMARK" and int(version) > self._listed_at:
+            self._on_event(event["type"], with_kind(self._resource, obj))
         return version
 
     async def _stream(self, session: aiohttp.ClientSession, version: str) -> AsyncGenerator[dict[str, Any], None]:

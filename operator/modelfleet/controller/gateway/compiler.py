@@ -96,6 +96,10 @@ class Compiler:
         """Return which names *fleet* has, among all fleets and policies."""
         return self._names.verdict(claim_of(fleet).owner)
 
+    def is_dirty(self, policy: Id) -> bool:
+        """Return whether a RoutePolicy is still to be compiled again."""
+        return self._dirty.keys or policy in self._dirty.policies
+
     def metadata(self, table: str) -> ObjectMeta | None:
         """Return the metadata of the object that the table called *table* is made of."""
         kind, namespace, name = table.split("/")

@@ -93,6 +93,10 @@ class Watcher(Generic[Key]):
         """Ask for everything that is known, as a process that begins to lead must."""
         self._intake.everything(spread_seconds=spread_seconds)
 
+    async def relist(self) -> bool:
+        """List everything now, from a quorum, and return whether that succeeded."""
+        return await self._lists.take_all()
+
     def serves(self, resource: Resource) -> bool:
         """Return whether the API server knows *resource*, as of the last time it was asked."""
         return any(watch.resource == resource for watch in self._lists.served)

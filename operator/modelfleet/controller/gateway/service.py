@@ -1,0 +1,275 @@
+"""Everything a replica does for the gateway, leading or not: configuration, held requests, and what peers ask."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+from modelfleet.api.conditions import Condition
+from modelfleet.api.names import ENGINE_PORT_NAME
+from modelfleet.controller.cluster.certificates import Holder, SecretNames, read_tls_secret
+from modelfleet.controller.cluster.client import Cluster
+from modelfleet.controller.cluster.errors import ClusterError
+from modelfleet.controller.cluster.resources import ENDPOINTSLICES, PODS, Json, Resource
+from modelfleet.controller.gateway import standing
+from modelfleet.controller.gateway.compiler import Compiler, Id
+from modelfleet.controller.gateway.endpoints import addresses
+from modelfleet.controller.gateway.home import Home
+from modelfleet.controller.gateway.intake import INPUTS, Intake, secrets_input
+from modelfleet.controller.gateway.models import Models
+from modelfleet.controller.gateway.publisher import Publisher
+from modelfleet.controller.gateway.reach import Reach
+from modelfleet.controller.gateway.rendering import Rendering
+from modelfleet.controller.gateway.secrets import follow
+from modelfleet.controller.gateway.sleepers import START_BUDGET_SECONDS, SleepingFleets
+from modelfleet.controller.gateway.vector import Vector
+from modelfleet.controller.reconcile.route_policies import PolicyStanding
+from modelfleet.controller.serve.activator.application import gateway_application
+from modelfleet.controller.serve.activator.cold_start import ColdStarts
+from modelfleet.controller.serve.activator.holding import Activator
+from modelfleet.controller.serve.mutual import MutualTlsServer
+from modelfleet.controller.serve.peers.poller import PeerPoller, peer_application
+from modelfleet.controller.serve.peers.report import PeerView, Report, peers_of
+from modelfleet.controller.serve.tls import OwnCertificate
+from modelfleet.controller.serve.xds import Server, ServerOptions
+from modelfleet.controller.settings import Settings
+from modelfleet.controller.watch.cache import Cache
+from modelfleet.gateway.ir import Address
+from modelfleet.gateway.lower.setting import Setting
+from modelfleet.gateway.render import Place, Replicas
+from modelfleet.gateway.render.operator import OperatorAccess
+from modelfleet.gateway.schema import Schema
+
+CONNECTION_AGE_SECONDS = 3600.0
+"""Bounds how long a gateway stays with one replica, and how long it shows a certificate that was rotated."""
+RELEASE, HOME = "release", "home"
+
+log = logging.getLogger(__name__)
+
+
+def secret_names(fullname: str) -> SecretNames:
+    """Return the names of the Secrets with certificates, as the chart has them."""
+    return SecretNames(
+        authority=f"{fullname}-ca", operator=f"{fullname}-operator-tls", gateway=f"{fullname}-gateway-tls"
+    )
+
+
+def place_of(settings: Settings) -> Place:
+    """Return where gateways find this operator."""
+    return Place(OperatorAccess(host=f"{settings.fullname}-xds.{settings.namespace}.svc"))
+
+
+class GatewayService:
+    """
+    All parts of the gateway's control plane in this process, connected.
+
+    *relist* lists everything anew from a quorum; *ask_for* is called with policies whose status may change.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        setting: Setting,
+        cache: Cache,
+        cluster: Cluster,
+        *,
+        relist: Callable[[], Awaitable[bool]],
+        ask_for: Callable[[Iterable[Id]], None],
+    ) -> None:
+        self._settings, self._setting, self._cache = settings, setting, cache
+        self._cluster = cluster
+        self._relist, self._ask_for = relist, ask_for
+        namespaces = sorted(setting.gateway.secret_namespaces)
+        self._vector = Vector([RELEASE, *map(str, INPUTS), *map(secrets_input, namespaces)])
+        self.compiler = Compiler(setting)
+        self._server = Server(
+            Schema(),
+            on_nack=lambda *_: self._ask_again(),
+            on_behind=self._catch_up,
+            options=ServerOptions(max_connection_age_seconds=CONNECTION_AGE_SECONDS),
+        )
+        self._intake = Intake(self.compiler, self._vector, wake=self._wake)
+        self._home = Home(
+            cluster,
+            namespace=settings.namespace,
+            pod_name=settings.pod_name,
+            fullname=settings.fullname,
+            on_change=self._home_changed,
+        )
+        self._secrets = tuple(follow(cluster, namespace, self._intake.secret) for namespace in namespaces)
+        self._cold_starts = ColdStarts()
+        self._certificate = OwnCertificate(
+            lambda: read_tls_secret(cluster, settings.namespace, secret_names(settings.fullname).operator)
+        )
+        self._reach = Reach(self._server, self._view, own_name=settings.pod_name)
+        self._sleepers = SleepingFleets(
+            self.compiler, self._server, addresses=self._addresses, cold_starts=self._cold_starts, view=self._view
+        )
+        self._activator = Activator(self._sleepers)
+        self._poller = PeerPoller(
+            lambda: peers_of(self._home.operators(), port=settings.peers_port),
+            own_name=settings.pod_name,
+            own=self._report,
+            certificate=self._certificate,
+            is_needed=lambda: True,
+            on_view=lambda _: self._activator.changed(),
+        )
+        self._publisher = Publisher(
+            self.compiler,
+            Rendering(self.compiler, setting, place_of(settings)),
+            self._server,
+            self._reach,
+            state=self._vector.now,
+            replicas=self._replicas,
+            on_published=ask_for,
+        )
+        self._catching_up: set[asyncio.Task[None]] = set()
+        self._pods: dict[str, tuple[Address, ...]] = {}
+        self._is_publishing = False
+
+    def observe(self, resource: Resource, event_type: str, obj: Json) -> None:
+        """Take in a change of an object that is watched across the cluster."""
+        self._intake.observe(resource, event_type, obj)
+        if resource == PODS:
+            self._learn_cold_start(obj)
+
+    async def run(self, known: asyncio.Event) -> None:
+        """Serve gateways and peers until cancelled; nothing is served before *known* is set and all is listed."""
+        reflectors = (*self._home.reflectors, *self._secrets)
+        async with asyncio.TaskGroup() as group, self._listeners():
+            for reflector in reflectors:
+                group.create_task(reflector.run(), name=str(reflector))
+            group.create_task(self._certificate.run(), name="certificate")
+            await known.wait()
+            for reflector in reflectors:
+                await reflector.listed.wait()
+            self._is_publishing = True
+            group.create_task(self._publisher.run(), name="publisher")
+            group.create_task(self._poller.run(), name="peers")
+            group.create_task(self._follow_acknowledgements(), name="acknowledgements")
+            await self._certificate.ready.wait()
+            await self._server.start(f"[::]:{self._settings.xds_port}", self._shown)
+            await asyncio.Event().wait()
+
+    def problem(self) -> str | None:
+        """Return why gateways are not served yet, for the readiness probe."""
+        return self._certificate.problem()
+
+    def standing(
+        self, namespace: str, name: str, *, before: Iterable[Condition], generation: int
+    ) -> PolicyStanding | None:
+        """Return what is told about a RoutePolicy; None while this generation was not compiled yet."""
+        key = namespace, name
+        lowered = self.compiler.policies.get(key)
+        if unreadable := self._intake.unreadable.get(key):
+            return standing.of_unreadable(unreadable, lowered)
+        is_current = self._is_publishing and self._intake.generations.get(key) == generation
+        if lowered is None or not is_current or self.compiler.is_dirty(key):
+            return None
+        spread = self._reach.spread(lowered.table.name) if lowered.table else None
+        return standing.of_policy(lowered, spread, before=before, generation=generation)
+
+    @contextlib.asynccontextmanager
+    async def _listeners(self) -> AsyncIterator[None]:
+        """Answer the gateway and the other replicas; held requests are reset at the end, others hold them."""
+        activator = MutualTlsServer(
+            gateway_application(self._activator, Models(self.compiler)),
+            self._settings.activator_port,
+            certificate=self._certificate,
+            clients=frozenset({Holder.GATEWAY.value}),
+            before_end=self._activator.reset,
+        )
+        peers = MutualTlsServer(
+            peer_application(self._report),
+            self._settings.peers_port,
+            certificate=self._certificate,
+            clients=frozenset({Holder.OPERATOR.value}),
+        )
+        async with peers, activator:
+            try:
+                yield
+            finally:
+                await self._server.stop()
+
+    def _wake(self) -> None:
+        if self._is_publishing:
+            self._publisher.wake()
+
+    def _home_changed(self) -> None:
+        self._vector.see(RELEASE, self._home.release)
+        self._wake()
+
+    def _replicas(self) -> Replicas:
+        """Return who is ready, fleets, operators and gateways."""
+        changed, self._intake.endpoints = self._intake.endpoints, set()
+        if changed:
+            self._pods = self._pods | {"/".join(key): self._addresses("/".join(key)) for key in changed}
+            for key in changed:
+                self._activator.changed("/".join(key))
+        activators = self._home.ready_operators(self._settings.activator_port)
+        return Replicas(self._pods, activators, self._home.gateways())
+
+    def _addresses(self, fleet: str) -> tuple[Address, ...]:
+        namespace, _, name = fleet.partition("/")
+        return addresses(self._cache.labelled(ENDPOINTSLICES, namespace, name), port_name=ENGINE_PORT_NAME)
+
+    async def _follow_acknowledgements(self) -> None:
+        """Let those who wait for gateways know of every acknowledgement."""
+        seen = 0
+        while True:
+            seen = await self._server.changed(seen)
+            self._activator.changed()
+            self._ask_again()
+
+    def _ask_again(self) -> None:
+        """Ask for the policies that wait to be programmed."""
+        pending = self._reach.pending() + tuple(self._reach.refused())
+        parts = (name.split("/") for name in pending if name.startswith("policy/"))
+        self._ask_for([(namespace, name) for _, namespace, name in parts])
+
+    def _catch_up(self, vector: tuple[int, ...]) -> None:
+        """List everything anew, and then hold nobody any longer for having seen *vector*."""
+
+        async def catch_up() -> None:
+            if await self._relist_everything():
+                self._publisher.publish()
+                self._server.let_go(vector)
+
+        task = asyncio.create_task(catch_up(), name="catch up")
+        self._catching_up.add(task)
+        task.add_done_callback(self._catching_up.discard)
+
+    async def _relist_everything(self) -> bool:
+        """Return whether everything could be listed anew."""
+        try:
+            for reflector in (*self._home.reflectors, *self._secrets):
+                await reflector.relist()
+        except ClusterError as error:
+            log.warning("a list failed", extra={"error": str(error)})
+            return False
+        return await self._relist()
+
+    def _learn_cold_start(self, pod: Json) -> None:
+        fleet = (pod["metadata"].get("labels") or {}).get("modelfleet.dev/fleet")
+        if fleet:
+            target = f"{pod['metadata']['namespace']}/{fleet}"
+            self._cold_starts.learn(target, [pod], budget_seconds=START_BUDGET_SECONDS)
+
+    def _shown(self) -> tuple[bytes, bytes, bytes]:
+        """Return the certificate to show, its key and the authorities to trust, as they are now."""
+        current = self._certificate.current
+        if current is None:
+            raise RuntimeError("the certificate must have been read")
+        return current.certificate, current.key, current.authorities
+
+    def _view(self) -> PeerView | None:
+        return self._poller.view
+
+    def _report(self) -> Report:
+        return Report(
+            self._activator.demand(),
+            self._reach.acknowledged(self._sleepers.names()),
+            self._reach.refused(),
+            self._reach.state,
+            self._reach.pending(),
+        )
