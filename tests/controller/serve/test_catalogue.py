@@ -10,7 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from modelfleet.controller.serve.activator.application import gateway_application
 from modelfleet.controller.serve.activator.decide import Sleeper
 from modelfleet.controller.serve.activator.holding import Activator
-from modelfleet.controller.serve.catalogue import Caller, Listed
+from modelfleet.controller.serve.catalogue import Listed
+from modelfleet.gateway.request import Caller
 
 
 class Nobody:
@@ -22,11 +23,11 @@ class Nobody:
 
 
 class Models:
-    """Team `search` may use two models, everybody else one; user `many` has a hundred."""
+    """Team `search` may use two models, everybody else one; user `many`, who has no team, has a hundred."""
 
-    def models_for(self, caller: Caller) -> Sequence[Listed]:
+    def models_for(self, caller: Caller | None) -> Sequence[Listed]:
         """Return what *caller* may use."""
-        names = ["models/llama", *(["chat"] if caller.team == "search" else [])]
+        names = ["models/llama", *(["chat"] if caller and caller.team == "search" else [])]
         if caller == Caller(scope="models/keys", user="many"):
             names = [f"model-{number}" for number in range(100)]
         return [Listed(name, created=1700000000, owned_by="models") for name in names]
@@ -42,10 +43,11 @@ async def ask(path: str, *, method: str = "GET", **headers: str) -> tuple[int, d
 
 async def test_models_are_listed_for_the_caller() -> None:
     everybody = await ask("/v1/models")
-    search = await ask("/v1/models", team="search")
+    search = await ask("/v1/models", scope="models/keys", user="-", team="search")
+    nobody = await ask("/v1/models", team="search")
     model = {"id": "models/llama", "object": "model", "created": 1700000000, "owned_by": "models"}
 
-    assert everybody == (200, {"object": "list", "data": [model]})
+    assert everybody == nobody == (200, {"object": "list", "data": [model]})
     assert search == (200, {"object": "list", "data": [model, model | {"id": "chat"}]})
 
 
@@ -85,7 +87,7 @@ async def test_a_request_must_name_a_model() -> None:
 
 
 async def test_errors_stay_short() -> None:
-    _, answer = await ask("/v1/embeddings", method="POST", model="x" * 5000, scope="models/keys", user="many")
+    _, answer = await ask("/v1/embeddings", method="POST", model="x" * 5000, scope="models/keys", user="many", team="-")
     text = json.dumps(answer)
 
     assert "and 50 more" in text

@@ -7,8 +7,14 @@ from typing import Protocol
 from aiohttp import web
 
 from modelfleet.controller.serve import openai
+from modelfleet.gateway.request import Caller
 
 MODEL_HEADER = "x-modelfleet-model"
+SCOPE_HEADER = "x-modelfleet-scope"
+USER_HEADER = "x-modelfleet-user"
+TEAM_HEADER = "x-modelfleet-team"
+NOBODY = "-"
+"""The gateway's word for the user or team of who has none."""
 NO_MODEL = "-"
 """The gateway's word for a request that names no model."""
 LISTED_IN_ERRORS = 50
@@ -17,16 +23,6 @@ LONGEST_ECHO = 200
 """Characters of a requested name that an error repeats."""
 
 BAD_REQUEST, NOT_FOUND = 400, 404
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, as the gateway authenticated it; all empty for a caller without credentials."""
-
-    scope: str = ""
-    """The credentials' home: `<namespace>/<secret>` of a key, `jwt/<provider>` of a token."""
-    user: str = ""
-    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +38,8 @@ class Listed:
 class Catalogue(Protocol):
     """Knows who may use what."""
 
-    def models_for(self, caller: Caller) -> Sequence[Listed]:
-        """Return what *caller* may use, by name."""
+    def models_for(self, caller: Caller | None) -> Sequence[Listed]:
+        """Return what *caller* may use, by name; None is a caller without credentials."""
 
 
 class CatalogueHandlers:
@@ -94,7 +90,8 @@ class CatalogueHandlers:
         return f"You may use: {', '.join(f'`{name}`' for name in names[:LISTED_IN_ERRORS])}{more}."
 
 
-def caller_of(request: web.BaseRequest) -> Caller:
-    """Return who asks, by the headers that the gateway alone can set."""
-    read = request.headers.get
-    return Caller(read("x-modelfleet-scope", ""), read("x-modelfleet-user", ""), read("x-modelfleet-team", ""))
+def caller_of(request: web.BaseRequest) -> Caller | None:
+    """Return who asks, by the headers that the gateway alone can set; None for a caller without credentials."""
+    scope = request.headers.get(SCOPE_HEADER, "")
+    user, team = (request.headers.get(header, "") for header in (USER_HEADER, TEAM_HEADER))
+    return Caller(scope, "" if user == NOBODY else user, "" if team == NOBODY else team) if scope else None

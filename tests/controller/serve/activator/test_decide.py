@@ -48,7 +48,7 @@ def last(asked: Asked) -> Asked:
             id="after another replica's death the same clock runs on",
         ),
         pytest.param(ASLEEP, last(FIRST_TRY), Progress(), Load(), Hold(NOW + 60), id="held on the last try too"),
-        pytest.param(KNOWN_TO_ALL, FIRST_TRY, HELD, Load(), Bounce(Reason.AWAKE), id="awake: to the woken fleet"),
+        pytest.param(KNOWN_TO_ALL, FIRST_TRY, HELD, Load(), Bounce(Reason.AWAKE, 1), id="awake: to the woken fleet"),
         pytest.param(
             KNOWN_TO_ALL, last(FIRST_TRY), HELD, Load(), Refuse(Reason.AWAKE, 1), id="awake, but no try is left"
         ),
@@ -66,7 +66,7 @@ def last(asked: Asked) -> Asked:
             FIRST_TRY,
             Progress(is_held=True, ready_since=NOW - 5),
             Load(),
-            Bounce(Reason.AWAKE),
+            Bounce(Reason.AWAKE, 1),
             id="and not longer",
         ),
         pytest.param(
@@ -77,7 +77,7 @@ def last(asked: Asked) -> Asked:
             Hold(NOW + 2),
             id="nor longer than requests are held",
         ),
-        pytest.param(NO_WAITING, FIRST_TRY, Progress(), Load(), Bounce(Reason.FALLS_BACK), id="falls back at once"),
+        pytest.param(NO_WAITING, FIRST_TRY, Progress(), Load(), Bounce(Reason.FALLS_BACK, 90), id="falls back at once"),
         pytest.param(
             NO_WAITING,
             last(FIRST_TRY),
@@ -87,14 +87,14 @@ def last(asked: Asked) -> Asked:
             id="falls back, and there is no fallback",
         ),
         pytest.param(
-            replace(NO_WAITING, is_ready=True), FIRST_TRY, Progress(), Load(), Bounce(Reason.AWAKE), id="never waits"
+            replace(NO_WAITING, is_ready=True), FIRST_TRY, Progress(), Load(), Bounce(Reason.AWAKE, 1), id="never waits"
         ),
         pytest.param(
             ASLEEP,
             replace(FIRST_TRY, started_at=NOW - 60),
             HELD,
             Load(),
-            Bounce(Reason.HOLD_ENDED),
+            Bounce(Reason.HOLD_ENDED, 30),
             id="held long enough: to the fallback",
         ),
         pytest.param(
@@ -106,9 +106,9 @@ def last(asked: Asked) -> Asked:
             id="held long enough: what is left of the cold start",
         ),
         pytest.param(
-            ASLEEP, FIRST_TRY, Progress(), Load(of_fleet=10), Bounce(Reason.TOO_MANY), id="too many for the fleet"
+            ASLEEP, FIRST_TRY, Progress(), Load(of_fleet=10), Bounce(Reason.TOO_MANY, 90), id="too many for the fleet"
         ),
-        pytest.param(ASLEEP, FIRST_TRY, Progress(), Load(total=20), Bounce(Reason.TOO_MANY), id="too many in all"),
+        pytest.param(ASLEEP, FIRST_TRY, Progress(), Load(total=20), Bounce(Reason.TOO_MANY, 90), id="too many in all"),
         pytest.param(
             ASLEEP,
             last(FIRST_TRY),
@@ -124,7 +124,7 @@ def last(asked: Asked) -> Asked:
             replace(FIRST_TRY, arrived_at=NOW - 5),
             HELD,
             Load(),
-            Bounce(Reason.UNKNOWN_FLEET),
+            Bounce(Reason.UNKNOWN_FLEET, 5),
             id="unknown for long",
         ),
     ],

@@ -28,7 +28,12 @@ TARGET_HEADER = "x-modelfleet-target"
 START_HEADER = "x-modelfleet-start"
 """When the gateway received the request, in milliseconds since 1970: `%START_TIME(%s%3f)%`; the route overwrites it."""
 TRIES_HEADER = "x-modelfleet-tries"
-"""How many tries the route has in all (its `num_retries` + 1); the route overwrites it."""
+"""
+How many tries the route has in all (its `num_retries` + 1); the route overwrites it.
+
+Where the gateway itself makes a 503 of every 425 for a client, the route had better say more than it has: Envoy's
+outlier detection leaves a place out after some 503s, and then nobody holds requests there (measured with Envoy 1.40).
+"""
 ATTEMPT_HEADER = "x-envoy-attempt-count"
 """Envoy counts its tries from 1, where the virtual host has `include_request_attempt_count`."""
 
@@ -193,13 +198,12 @@ async def _discard_body(request: web.Request) -> None:
 
 
 def _answer(request: web.Request, verdict: Bounce | Refuse) -> web.Response:
-    retry_after = verdict.retry_after_seconds if isinstance(verdict, Refuse) else None
     name = request.headers.get("x-modelfleet-model") or request.headers.get(TARGET_HEADER, "")
     return openai.error(
         request,
-        status=TOO_EARLY if retry_after is None else UNAVAILABLE,
+        status=UNAVAILABLE if isinstance(verdict, Refuse) else TOO_EARLY,
         message=MESSAGES[verdict.reason].format(model=name),
         kind="server_error",
         code="model_not_ready",
-        retry_after_seconds=retry_after,
+        retry_after_seconds=verdict.retry_after_seconds,
     )
