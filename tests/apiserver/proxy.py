@@ -95,6 +95,9 @@ class Proxy:
             writer.transport.abort()
             return
         connection = _Connection((writer, far_writer))
+        if not self._is_open:  # it was cut meanwhile
+            connection.abort()
+            return
         self._connections.add(connection)
         pumps = (connection.pump(reader, far_writer), connection.pump(far_reader, writer))
         await asyncio.gather(*pumps, return_exceptions=True)
@@ -102,8 +105,8 @@ class Proxy:
         self._connections.discard(connection)
 
     async def _finish(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # what is just being accepted begins a task
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

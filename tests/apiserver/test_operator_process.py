@@ -11,10 +11,10 @@ from tests.apiserver.namespace import Namespace, owners
 from tests.apiserver.operator_process import Operator, Operators
 from tests.apiserver.waiting import eventually
 
-from modelfleet.api.kinds import KINDS
+from modelfleet.api.kinds import CACHE_POLICY, MODEL_DEPLOYMENT
 from modelfleet.api.schema.crd import crd
 
-DEFINITION, POLICIES = (crd(kind) for kind in KINDS)
+DEFINITION, POLICIES = crd(MODEL_DEPLOYMENT), crd(CACHE_POLICY)
 
 
 def test_probes_and_metrics_are_answered(operator: Operator) -> None:
@@ -146,7 +146,7 @@ def announced(operator: Operator) -> set[tuple[str, str, str]]:
 
 def without_endpoint() -> dict[str, Any]:
     """Return the definition without `status.endpoint`."""
-    older = crd(KINDS[0])
+    older = crd(MODEL_DEPLOYMENT)
     schema = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     del schema["properties"]["status"]["properties"]["endpoint"]
     return older

@@ -5,7 +5,7 @@ from e2e.lab import audit
 from e2e.lab.audit import Write
 from tests.api.specs.manifests import bases
 from tests.apiserver.control_plane import ControlPlane
-from tests.apiserver.namespace import SOURCE, Namespace, policy
+from tests.apiserver.namespace import RESOURCES, SOURCE, Namespace, policy
 from tests.apiserver.operator_process import Operator, Operators
 from tests.apiserver.waiting import eventually
 
@@ -34,7 +34,8 @@ TWICE_MOUNTED = {
 def settled(namespace: Namespace, nobody: Operators) -> Namespace:
     """Return a namespace with fleets of many kinds and states, made by an operator that ended."""
     first = nobody.start()
-    for base in bases().values():
+    watched = {name: base for name, base in bases().items() if base["kind"] in RESOURCES}
+    for base in watched.values():
         namespace.create(base)
     namespace.fleet("asleep", replicas=0)
     namespace.fleet(
@@ -45,7 +46,7 @@ def settled(namespace: Namespace, nobody: Operators) -> Namespace:
     namespace.fleet("foreign")
     namespace.fleet("halted", suspend=True)
     namespace.create(policy("second", "everything"))
-    fleets = ["asleep", "mounts", "foreign", *(name for name, base in bases().items() if base["kind"] == KINDS[0].name)]
+    fleets = ["asleep", "mounts", "foreign", *(name for name, base in watched.items() if base["kind"] == KINDS[0].name)]
     for name in fleets:
         namespace.await_deployment(name)
     namespace.kubectl("scale", "deployment/foreign", "--replicas=4")
