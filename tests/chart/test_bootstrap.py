@@ -20,6 +20,8 @@ from modelfleet.controller.cluster import pki
 from modelfleet.controller.cluster.certificates import Holder, wanted
 from modelfleet.controller.cluster.pki import TlsSecret
 from modelfleet.gateway.render.bootstrap import stats_config
+from modelfleet.gateway.render.relay import INTERNAL_LISTENERS
+from modelfleet.gateway.schema.type_urls import MARKER
 
 ON = {"gateway": {"enabled": True}}
 GIB = 1024**3
@@ -135,13 +137,14 @@ def test_envoy_takes_no_configuration_from_others(
 
 def test_an_envoy_without_a_configuration_waits_for_one(gateway_objects: list[Object]) -> None:
     rendered = bootstrap(gateway_objects)
-    [epoch] = [layer["rtds_layer"] for layer in rendered["layered_runtime"]["layers"] if layer["name"] == "epoch"]
+    [marker] = [layer["rtds_layer"] for layer in rendered["layered_runtime"]["layers"] if layer["name"] == MARKER]
     dynamic = rendered["dynamic_resources"]
 
     assert {
         source["initial_fetch_timeout"]
-        for source in (epoch["rtds_config"], dynamic["cds_config"], dynamic["lds_config"])
+        for source in (marker["rtds_config"], dynamic["cds_config"], dynamic["lds_config"])
     } == {"0s"}
+    assert marker["name"] == MARKER
 
 
 def test_health_and_metrics_are_all_of_the_admin_that_the_network_reaches(gateway_objects: list[Object]) -> None:
@@ -159,6 +162,10 @@ def test_health_and_metrics_are_all_of_the_admin_that_the_network_reaches(gatewa
 
 def test_histograms_have_the_buckets_that_the_operator_counts_in(gateway_objects: list[Object]) -> None:
     assert stats_config().items() <= bootstrap(gateway_objects)["stats_config"].items()
+
+
+def test_envoy_can_listen_to_itself_as_later_tries_need_it(gateway_objects: list[Object]) -> None:
+    assert INTERNAL_LISTENERS in bootstrap(gateway_objects)["bootstrap_extensions"]
 
 
 def test_health_answers_whatever_the_load(gateway_objects: list[Object]) -> None:

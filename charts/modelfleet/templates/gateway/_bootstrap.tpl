@@ -12,14 +12,18 @@ admin:
     pipe: {path: {{ include "modelfleet.gateway.run" . }}/admin.sock, mode: 384} # 0600
 application_log_config:
   log_format: {json_format: {time: "%Y-%m-%dT%T.%F", level: "%l", logger: "%n", message: "%j"}}
+bootstrap_extensions:
+  # Later tries of a request go over a listener inside Envoy.
+  - name: envoy.bootstrap.internal_listener
+    typed_config: {"@type": type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener}
 cluster_manager:
   # The gateway's own pods: limits are shared over those that live.
   local_cluster_name: gateway
 layered_runtime:
   layers:
-    - name: epoch # which state of the cluster this Envoy has seen
+    - name: modelfleet-state # which state of the cluster this Envoy has seen
       rtds_layer:
-        name: epoch
+        name: modelfleet-state
         rtds_config: {ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s}
     - {name: admin, admin_layer: {}}
 dynamic_resources:
