@@ -6,6 +6,7 @@ It is the only place where resources refer to each other by content instead of b
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from modelfleet.gateway.ir import Gateway
 from modelfleet.gateway.render import authentication, listeners, relay, tracing
@@ -51,7 +52,10 @@ def static_bootstrap(
     return {
         "static_resources": {
             "listeners": [client, listeners.sink(ports), relay.listener(gateway.frame)],
-            "clusters": [*(_static(cluster, served.endpoints) for cluster in clusters.values()), *_missing(clusters)],
+            "clusters": [
+                *(_with_secrets(_static(cluster, served.endpoints)) for cluster in clusters.values()),
+                *_missing(clusters),
+            ],
             "secrets": list(served.secrets.values()),
         },
         "bootstrap_extensions": [relay.INTERNAL_LISTENERS],
@@ -95,6 +99,16 @@ def _static(cluster: Resource, endpoints: Mapping[str, Resource]) -> Resource:
     known = {key: value for key, value in cluster.items() if key != "eds_cluster_config"}
     assignment = {**endpoints.get(service, {}), "cluster_name": cluster["name"]}
     return {**known, "type": "STATIC", "load_assignment": assignment}
+
+
+def _with_secrets(part: Any) -> Any:
+    """Return *part* of a resource with the secrets it would ask ADS for taken from the file."""
+    if isinstance(part, Mapping):
+        kept = {key: value for key, value in part.items() if not (key == "sds_config" and "ads" in value)}
+        return {key: _with_secrets(value) for key, value in kept.items()}
+    if isinstance(part, list):
+        return [_with_secrets(each) for each in part]
+    return part
 
 
 def _missing(clusters: Mapping[str, Resource]) -> list[Resource]:

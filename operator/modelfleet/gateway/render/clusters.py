@@ -24,8 +24,6 @@ A connection nobody uses counts against what a pod takes, for every priority but
 It is also less than the 5 s after which the engine's server (uvicorn) closes it, so that no request meets a closed one.
 """
 ENDPOINTS_SECONDS = 5
-RACING = 16
-"""How many requests threads may let in at once that all saw the last place in the queue."""
 ACTIVATOR = "activator"
 HTTP_OPTIONS = "extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -76,7 +74,7 @@ def _breakers(pool: Pool) -> Resource:
     what is above it to everybody else. Each pool of connections may always have one.
     """
     most = {"max_connections": UNLIMITED, "max_requests": UNLIMITED, **retry_limits(Retries())}
-    queues = {"DEFAULT": LOW_PRIORITY_PENDING, "HIGH": pool.queue_limit + RACING}
+    queues = {"DEFAULT": LOW_PRIORITY_PENDING, "HIGH": pool.queue_limit}
     connections = {"DEFAULT": pool.low_priority_connections_per_pod, "HIGH": pool.connections_per_pod}
     return {
         "thresholds": [

@@ -30,6 +30,7 @@ def provider_cluster(provider: Provider, *, trusted_ca: str = TRUSTED_CA) -> Res
     return {
         "name": provider.name,
         "type": "LOGICAL_DNS",
+        "dns_lookup_family": "ALL",
         "connect_timeout": "5s",
         "load_assignment": {"cluster_name": provider.name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
         "circuit_breakers": unlimited(),

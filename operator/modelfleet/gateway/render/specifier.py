@@ -17,6 +17,12 @@ from modelfleet.gateway.render.types import Resource, typed
 LUA = "extensions.router.cluster_specifiers.lua.v3.LuaConfig"
 LOW_PRIORITY_PENDING = 8
 """Requests of low priority that may wait for a connection: as many as connections may be opening at once."""
+RACING = 16
+"""
+For how many requests at most the queue has places left when it counts as full: several threads may see the last one.
+
+What loses that race is refused by the pool's breaker, and goes nowhere else.
+"""
 
 
 def specifier(
@@ -71,7 +77,8 @@ def _limit(chain: Chain, pools: Mapping[str, Pool], *, is_low: bool) -> str:
     if chain.first is None or chain.first.kind is not BackendKind.FLEET:
         return ""
     limit = pools[chain.first.name].queue_limit
-    return f", {_text(chain.first.name)}, {min(limit, LOW_PRIORITY_PENDING) if is_low else limit}"
+    limit = min(limit, LOW_PRIORITY_PENDING) if is_low else limit
+    return f", {_text(chain.first.name)}, {limit - min(RACING, limit // 4)}"
 
 
 def _text(value: str) -> str:

@@ -26,16 +26,15 @@ local function prefix(handle, bytes)
   return bit.tohex(x) .. bit.tohex(y)
 end
 
+local function key_of(handle, how)
+  local kind = how:get("key")
+  if kind == "Session" then return handle:headers():get(how:get("header")) end
+  if kind == "Prefix" then return prefix(handle, how:get("bytes")) end
+  local user = handle:headers():get("x-modelfleet-user")
+  return user ~= "-" and user or nil
+end
+
 function envoy_on_request(handle)
-  local how, headers = handle:filterContext(), handle:headers()
-  local kind, key = how:get("key"), nil
-  if kind == "Session" then
-    key = headers:get(how:get("header"))
-  elseif kind == "User" then
-    key = headers:get("x-modelfleet-user")
-    if key == "-" then key = nil end
-  else
-    key = prefix(handle, how:get("bytes"))
-  end
-  if key and key ~= "" then headers:replace("x-modelfleet-affinity", key) end
+  local key = key_of(handle, handle:filterContext())
+  if key and key ~= "" then handle:headers():replace("x-modelfleet-affinity", key) end
 end

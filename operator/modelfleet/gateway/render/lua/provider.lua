@@ -65,18 +65,15 @@ local function renamed_in_form(text, model)
 end
 
 function envoy_on_request(handle)
-  local headers, how = handle:headers(), handle:filterContext()
-  local path = headers:get(":path")
-  if path:sub(1, 4) == "/v1/" then headers:replace(":path", how:get("base") .. path:sub(4)) end
-  local model = how:get("model")
+  local how = handle:filterContext()
+  local path, model = handle:headers():get(":path"), how:get("model")
+  if path:sub(1, 4) == "/v1/" then handle:headers():replace(":path", how:get("base") .. path:sub(4)) end
   local body = model and handle:body()
   if not body then return end
-  local text, changed = body:getBytes(0, body:length()), nil
-  if (headers:get("content-type") or ""):lower():find("^multipart/") then
-    changed = renamed_in_form(text, model:sub(2, -2))
-  else
-    changed = renamed(text, model)
-  end
+  -- What was taken from the handle before it waited for the body cannot be used any more.
+  local headers, text = handle:headers(), body:getBytes(0, body:length())
+  local is_form = (headers:get("content-type") or ""):lower():find("^multipart/")
+  local changed = is_form and renamed_in_form(text, model:sub(2, -2)) or renamed(text, model)
   local length = body:setBytes(changed)
   if headers:get("content-length") then headers:replace("content-length", tostring(length)) end
 end
