@@ -1,6 +1,7 @@
 """A listener behind mutual TLS that answers only those whose certificate has an expected name."""
 
 import logging
+from asyncio import sslproto
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,12 @@ KEEP_ALIVE_SECONDS = 3660.0
 """Longer than Envoy keeps an idle connection (1 h), so that it never sends into one that is being closed."""
 LONGEST_HEADER_BYTES = 64 * 1024
 """More than Envoy lets through in all headers together (60 KiB)."""
+TLS_BUFFER_BYTES = 32 * 1024
+"""
+How much of a connection's data is decrypted at once; two of TLS's largest records.
+
+asyncio keeps 256 KiB for every TLS connection, used or not: 312 KB for each held request, 91 KB like this (measured).
+"""
 FORBIDDEN = 403
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -58,6 +65,7 @@ class MutualTlsServer:
         return int(addresses[0][1]) if addresses else self._port
 
     async def __aenter__(self) -> Self:
+        sslproto.SSLProtocol.max_size = TLS_BUFFER_BYTES  # no argument of any function leads there
         self._runner = web.AppRunner(
             self._app,
             access_log=None,
@@ -97,7 +105,8 @@ def _only(clients: frozenset[str]) -> Middleware:
         names = names_of(request.transport)
         if names & clients:
             return await handler(request)
-        message = f"The client's certificate must be for one of {sorted(clients)}, got {sorted(names)}."
+        expected = ", ".join(f"`{name}`" for name in sorted(clients))
+        message = f"The client's certificate must be for {expected}, got {sorted(names)}."
         return openai.error(
             request, status=FORBIDDEN, message=message, kind="invalid_request_error", code="unknown_client"
         )
