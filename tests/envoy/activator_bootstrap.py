@@ -13,10 +13,13 @@ from typing import Any
 
 from tests.envoy.activator_process import FLEET, LOOPBACK
 
+from modelfleet.controller.serve.activator.holding import ACTIVATOR_HEADER
+
 Json = dict[str, Any]
 EXTENSIONS = "type.googleapis.com/envoy.extensions"
 MANAGER = f"{EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager"
 GROUPS = f"{EXTENSIONS}.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
+ROUTER = f"{EXTENSIONS}.filters.http.router.v3.Router"
 TLS = f"{EXTENSIONS}.transport_sockets.tls.v3.UpstreamTlsContext"
 PLAIN = f"{EXTENSIONS}.transport_sockets.raw_buffer.v3.RawBuffer"
 PREVIOUS_HOSTS = f"{EXTENSIONS}.retry.host.previous_hosts.v3.PreviousHostsPredicate"
@@ -27,13 +30,9 @@ CONNECT_TIMEOUT = "10s"
 Activators agree on keys with everybody at once when another one dies: 100 handshakes took more than a second on a busy
 machine, and what could not connect in time counted against the activator that was left.
 """
-LUA = """
-function envoy_on_response(handle)
-  local headers = handle:headers()
-  if headers:get(":status") == "425" then headers:replace(":status", "503") end
-end
-"""
-UNAVAILABLE = {"default_source_code": {"inline_string": LUA}}
+OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+SERVER_ERROR = {"name": ":status", "string_match": {"prefix": "5"}}
+BY_ACTIVATOR = {"name": ACTIVATOR_HEADER, "present_match": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,10 @@ class Ports:
     fallback: int
 
 
-def bootstrap(ports: Ports, *, groups: Sequence[str], tries: int, endpoints: Path, certificates: Path) -> Json:
-    """Return a gateway whose only route tries the clusters of *groups* in turn, and says it has *tries*."""
+def bootstrap(ports: Ports, *, groups: Sequence[str], endpoints: Path, certificates: Path) -> Json:
+    """Return a gateway whose only route tries the clusters of *groups* in turn."""
     listeners = [
-        _listener("gateway", ports.gateway, _route(groups, tries), _filter("lua", **UNAVAILABLE)),
+        _listener("gateway", ports.gateway, _route(groups)),
         _listener("sink", ports.sink, {"direct_response": {"status": 425}}),
     ]
     clusters = [_fleet(endpoints, certificates), _pool("fallback", ports.fallback)]
@@ -84,20 +83,20 @@ def _endpoint(port: int, *, activator: bool = False) -> Json:
     return {"endpoint": {"address": address(port)}, "metadata": metadata}
 
 
-def _listener(name: str, port: int, route: Json, *filters: Json) -> Json:
+def _listener(name: str, port: int, route: Json) -> Json:
     routes = [{"match": {"prefix": "/"}, **route}]
     host = {"name": name, "domains": ["*"], "routes": routes, "include_request_attempt_count": True}
     manager = {
         "@type": MANAGER,
         "stat_prefix": name,
         "route_config": {"name": name, "virtual_hosts": [host]},
-        "http_filters": [*filters, _filter("router")],
+        "http_filters": [{"name": "router", "typed_config": {"@type": ROUTER}}],
     }
     network = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
     return {"name": name, "address": address(port), "filter_chains": [{"filters": [network]}]}
 
 
-def _route(groups: Sequence[str], tries: int) -> Json:
+def _route(groups: Sequence[str]) -> Json:
     specifier = {
         "@type": GROUPS,
         "priority_groups": [
@@ -109,7 +108,7 @@ def _route(groups: Sequence[str], tries: int) -> Json:
         "request_headers_to_add": [
             _header("x-modelfleet-target", FLEET),
             _header("x-modelfleet-start", "%START_TIME(%s%3f)%"),
-            _header("x-modelfleet-tries", str(tries)),
+            _header("x-modelfleet-tries", str(len(groups))),
         ],
         "route": {
             "inline_cluster_specifier_plugin": {"extension": {"name": "groups", "typed_config": specifier}},
@@ -128,11 +127,6 @@ def _route(groups: Sequence[str], tries: int) -> Json:
             },
         },
     }
-
-
-def _filter(name: str, **config: Any) -> Json:
-    kind = f"{EXTENSIONS}.filters.http.{name}.v3.{name.capitalize()}"
-    return {"name": f"envoy.filters.http.{name}", "typed_config": {"@type": kind, **config}}
 
 
 def _header(key: str, value: str) -> Json:
@@ -157,10 +151,24 @@ def _fleet(endpoints: Path, certificates: Path) -> Json:
             "base_ejection_time": "10s",
             "max_ejection_percent": 100,
         },
+        "typed_extension_protocol_options": {OPTIONS: _errors_of_pods()},
         "transport_socket_matches": [
             {"name": "activator", "match": {"activator": True}, "transport_socket": _tls(certificates)},
             {"name": "pod", "match": {}, "transport_socket": {"name": "raw", "typed_config": {"@type": PLAIN}}},
         ],
+    }
+
+
+def _errors_of_pods() -> Json:
+    """Return what makes 503 of an activator, which is an answer like any other, no reason to leave it out."""
+    is_error, is_answer = (
+        {"http_response_headers_match": {"headers": [each]}} for each in (SERVER_ERROR, BY_ACTIVATOR)
+    )
+    matcher = {"and_match": {"rules": [is_error, {"not_match": is_answer}]}}
+    return {
+        "@type": f"type.googleapis.com/{OPTIONS}",
+        "explicit_http_config": {"http_protocol_options": {}},
+        "outlier_detection": {"error_matcher": matcher},
     }
 
 

@@ -86,6 +86,20 @@ async def test_a_request_must_name_a_model() -> None:
     }
 
 
+async def test_on_anthropics_paths_errors_are_anthropics() -> None:
+    status, answer = await ask("/v1/messages", method="POST", model="chat")
+
+    assert status == 404
+    assert answer == {
+        "type": "error",
+        "error": {
+            "type": "not_found_error",
+            "message": "The model `chat` does not exist, or you may not use it. You may use: `models/llama`.",
+        },
+        "request_id": "r-1",
+    }
+
+
 async def test_errors_stay_short() -> None:
     _, answer = await ask("/v1/embeddings", method="POST", model="x" * 5000, scope="models/keys", user="many", team="-")
     text = json.dumps(answer)

@@ -7,16 +7,9 @@ from typing import Protocol
 from aiohttp import web
 
 from modelfleet.controller.serve import openai
+from modelfleet.gateway.render import headers
 from modelfleet.gateway.request import Caller
 
-MODEL_HEADER = "x-modelfleet-model"
-SCOPE_HEADER = "x-modelfleet-scope"
-USER_HEADER = "x-modelfleet-user"
-TEAM_HEADER = "x-modelfleet-team"
-NOBODY = "-"
-"""The gateway's word for the user or team of who has none."""
-NO_MODEL = "-"
-"""The gateway's word for a request that names no model."""
 LISTED_IN_ERRORS = 50
 """Names that an error lists; all of them are under `/v1/models`."""
 LONGEST_ECHO = 200
@@ -64,8 +57,8 @@ class CatalogueHandlers:
 
     async def no_such_model(self, request: web.Request) -> web.Response:
         """Answer a request for a model that nobody serves, or that names none."""
-        name = request.headers.get(MODEL_HEADER, NO_MODEL)
-        if name != NO_MODEL:
+        name = request.headers.get(headers.MODEL, headers.NO_MODEL)
+        if name != headers.NO_MODEL:
             return self._missing(request, name)
         message = f"The request must name a `model`. {self._available(request)}"
         kind = "invalid_request_error"
@@ -92,6 +85,8 @@ class CatalogueHandlers:
 
 def caller_of(request: web.BaseRequest) -> Caller | None:
     """Return who asks, by the headers that the gateway alone can set; None for a caller without credentials."""
-    scope = request.headers.get(SCOPE_HEADER, "")
-    user, team = (request.headers.get(header, "") for header in (USER_HEADER, TEAM_HEADER))
-    return Caller(scope, "" if user == NOBODY else user, "" if team == NOBODY else team) if scope else None
+    scope = request.headers.get(headers.SCOPE, "")
+    user, team = (request.headers.get(header, "") for header in (headers.USER, headers.TEAM))
+    return (
+        Caller(scope, "" if user == headers.NOBODY else user, "" if team == headers.NOBODY else team) if scope else None
+    )

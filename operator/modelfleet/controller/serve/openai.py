@@ -1,10 +1,13 @@
-"""Answers in the shape that clients of OpenAI's API read."""
+"""Answers in the shape of the API that was asked, OpenAI's or Anthropic's, as the gateway's own errors are."""
 
 from typing import Any
 
 from aiohttp import web
 
+from modelfleet.gateway.paths import ANTHROPIC_PREFIX
+
 REQUEST_ID_HEADER = "x-request-id"
+ANTHROPIC_TYPES = {400: "invalid_request_error", 403: "permission_error", 404: "not_found_error"}
 
 
 def error(
@@ -22,8 +25,13 @@ def error(
     headers = {REQUEST_ID_HEADER: request_id} if request_id else {}
     if retry_after_seconds is not None:
         headers["Retry-After"] = str(retry_after_seconds)
-    details = {"message": message, "type": kind, "param": param, "code": code, "request_id": request_id}
-    return web.json_response({"error": details}, status=status, headers=headers)
+    body: dict[str, Any] = {
+        "error": {"message": message, "type": kind, "param": param, "code": code, "request_id": request_id}
+    }
+    if request.path.startswith(ANTHROPIC_PREFIX):
+        details = {"type": ANTHROPIC_TYPES.get(status, "api_error"), "message": message}
+        body = {"type": "error", "error": details, "request_id": request_id}
+    return web.json_response(body, status=status, headers=headers)
 
 
 def model(name: str, *, created: int, owned_by: str) -> dict[str, Any]:

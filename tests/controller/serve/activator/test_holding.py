@@ -124,6 +124,7 @@ async def test_the_last_try_ends_in_an_answer_for_the_client() -> None:
         body = await answer.json()
 
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.headers["x-modelfleet-activator"] == "Awake"
         assert answer.headers["x-request-id"] == "r-1"
         assert body["error"] == {
             "message": "The model `chat` is ready; the gateway had no try left to reach it. Try again.",

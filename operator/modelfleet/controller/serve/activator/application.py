@@ -2,8 +2,9 @@
 
 from aiohttp import web
 
-from modelfleet.controller.serve.activator.holding import TARGET_HEADER, Activator
+from modelfleet.controller.serve.activator.holding import Activator
 from modelfleet.controller.serve.catalogue import Catalogue, CatalogueHandlers
+from modelfleet.gateway.render.headers import TARGET
 
 
 def gateway_application(activator: Activator, catalogue: Catalogue) -> web.Application:
@@ -16,7 +17,7 @@ def gateway_application(activator: Activator, catalogue: Catalogue) -> web.Appli
     about = CatalogueHandlers(catalogue)
 
     async def other(request: web.Request) -> web.StreamResponse:
-        return await (activator.handle(request) if TARGET_HEADER in request.headers else about.no_such_model(request))
+        return await (activator.handle(request) if TARGET in request.headers else about.no_such_model(request))
 
     app = web.Application()
     app.router.add_get("/v1/models", about.list_models)

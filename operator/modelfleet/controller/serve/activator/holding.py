@@ -22,17 +22,16 @@ from modelfleet.controller.serve.activator.decide import (
     decide,
 )
 from modelfleet.controller.serve.activator.demand import Demand, Ledger
+from modelfleet.gateway.render import headers
 
-TARGET_HEADER = "x-modelfleet-target"
-"""The fleet, as `<namespace>/<name>`; the gateway's route overwrites it."""
-START_HEADER = "x-modelfleet-start"
-"""When the gateway received the request, in milliseconds since 1970: `%START_TIME(%s%3f)%`; the route overwrites it."""
 TRIES_HEADER = "x-modelfleet-tries"
+"""How many tries the route has in all (its `num_retries` + 1); the route overwrites it."""
+ACTIVATOR_HEADER = "x-modelfleet-activator"
 """
-How many tries the route has in all (its `num_retries` + 1); the route overwrites it.
+Says in every answer why the request left.
 
-Where the gateway itself makes a 503 of every 425 for a client, the route had better say more than it has: Envoy's
-outlier detection leaves a place out after some 503s, and then nobody holds requests there (measured with Envoy 1.40).
+The cluster's `error_matcher` must not count a 503 that has it: after some of them Envoy's outlier detection would leave
+this place out, and nobody would hold requests here (measured with Envoy 1.40).
 """
 ATTEMPT_HEADER = "x-envoy-attempt-count"
 """Envoy counts its tries from 1, where the virtual host has `include_request_attempt_count`."""
@@ -172,12 +171,14 @@ def read_asked(request: web.BaseRequest, *, now: float, wall_now: float) -> Aske
     """
     Return what the gateway says about a request that arrives *now*.
 
-    A start that is missing or in the future, as another node's clock may have it, is now. Without the number of tries
-    the try counts as the last, so that no 425 can reach a client.
+    The route overwrites all of it: the fleet, as `<namespace>/<name>`, when the gateway received the request, in
+    milliseconds since 1970 (`%START_TIME(%s%3f)%`), and the tries.
+    A start that is missing or in the future, as another node's clock may have it, is now. Without the number
+    of tries the try counts as the last, so that no 425 can reach a client.
     """
-    start = _integer(request, START_HEADER, default=round(wall_now * 1000))
+    start = _integer(request, headers.START, default=round(wall_now * 1000))
     return Asked(
-        target=request.headers.get(TARGET_HEADER, ""),
+        target=request.headers.get(headers.TARGET, ""),
         started_at=now - max(0.0, wall_now - start / 1000),
         arrived_at=now,
         attempt=_integer(request, ATTEMPT_HEADER, default=1),
@@ -198,8 +199,8 @@ async def _discard_body(request: web.Request) -> None:
 
 
 def _answer(request: web.Request, verdict: Bounce | Refuse) -> web.Response:
-    name = request.headers.get("x-modelfleet-model") or request.headers.get(TARGET_HEADER, "")
-    return openai.error(
+    name = request.headers.get(headers.MODEL) or request.headers.get(headers.TARGET, "")
+    answer = openai.error(
         request,
         status=UNAVAILABLE if isinstance(verdict, Refuse) else TOO_EARLY,
         message=MESSAGES[verdict.reason].format(model=name),
@@ -207,3 +208,5 @@ def _answer(request: web.Request, verdict: Bounce | Refuse) -> web.Response:
         code="model_not_ready",
         retry_after_seconds=verdict.retry_after_seconds,
     )
+    answer.headers[ACTIVATOR_HEADER] = verdict.reason
+    return answer
