@@ -14,7 +14,19 @@ from pathlib import Path
 
 from e2e.lab import Lab, Progress
 
-from benchmarks.stage import NAMESPACE, Json, Row, cluster, connected, fleet, in_parallel, metric, operator, wait_until
+from benchmarks.stage import (
+    NAMESPACE,
+    Json,
+    Row,
+    cluster,
+    connected,
+    fleet,
+    in_parallel,
+    metrics_page,
+    operator,
+    total,
+    wait_until,
+)
 from modelfleet.api.catalogue import load_catalogue
 from modelfleet.api.platform import Platform
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
@@ -31,6 +43,8 @@ WANTED_RATIO = 1.5
 LAST_WRITES = ("deployments/scale", "modeldeployments/status")
 FIRST_FAILURE = 300
 WANTED_MEGABYTES = 300
+REST_POLL_SECONDS = 5.0
+"""Asking the operator costs it time; the time that counts is in the API server's audit log."""
 
 
 def run(progress: Progress) -> Iterator[Row]:
@@ -43,7 +57,7 @@ def run(progress: Progress) -> Iterator[Row]:
             position, started = lab.writes_position(), dt.datetime.now(dt.UTC)
             connected(lab, lambda client: create(client, NAMESPACE))
             created = (dt.datetime.now(dt.UTC) - started).total_seconds()
-            wait_until(is_at_rest, seconds=900, what="the operator has nothing left to do")
+            wait_until(is_at_rest, seconds=900, what="the operator has nothing left to do", every=REST_POLL_SECONDS)
             megabytes = peak_megabytes(process.pid)
         seconds = (last_first_write(lab, position) - started).total_seconds()
     ratio = seconds / baseline
@@ -54,14 +68,10 @@ def run(progress: Progress) -> Iterator[Row]:
 
 
 def is_at_rest() -> bool:
-    """Return whether every fleet is known and no key waits or is worked on."""
-    busy = (metric("modelfleet_queue_depth") or 0) + (metric("modelfleet_queue_busy") or 0)
-    return metric("modelfleet_cache_objects") is not None and known_fleets() == COUNT and not busy
-
-
-def known_fleets() -> float:
-    """Return how many fleets the operator has reported a status of, at least once."""
-    return min(COUNT, metric('modelfleet_api_requests_total{code="200",resource="modeldeployments",verb="patch"}') or 0)
+    """Return whether every fleet was reported on at least once, and no key waits or is worked on."""
+    page = metrics_page()
+    reported = total(page, 'modelfleet_api_requests_total{code="200",resource="modeldeployments",verb="patch"}') or 0
+    return reported >= COUNT and not total(page, "modelfleet_queue_depth") and not total(page, "modelfleet_queue_busy")
 
 
 def last_first_write(lab: Lab, position: int) -> dt.datetime:
