@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 _BASE_NAME = "docker.io/library/python:3.11-slim"
 _BASE = Recipe(
-    packages=("ca-certificates", "python3", "python3-pip"),
+    packages=("ca-certificates", "libstdc++6", "python3", "python3-pip"),
     commands=(
         # The official image has both names there, and a pip that may install beside Python's own packages.
         'ln -s /usr/bin/python3 "$1/usr/local/bin/python"',
