@@ -78,6 +78,15 @@ async def following(way: Proxy, plane: ControlPlane, namespace: Namespace, direc
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await cluster.close()
+        await everything_is_closed()
+
+
+async def everything_is_closed() -> None:
+    """Return once this loop has no connection left: TLS says farewell, which takes both ends, after `close`."""
+    watched = asyncio.get_running_loop()._selector.get_map()  # type: ignore[attr-defined]  # nothing public tells
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(watched) > 1:  # noqa: ASYNC110 - nobody tells; the loop itself has one socket, to wake up
+            await asyncio.sleep(0.01)
 
 
 def secret(name: str, value: str) -> Json:
