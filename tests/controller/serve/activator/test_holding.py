@@ -143,7 +143,7 @@ async def test_the_clock_runs_from_the_gateways_first_try() -> None:
         assert answer.headers["Retry-After"] == "9"
 
 
-@pytest.mark.parametrize("start", ["", "soon", "99999999999999", "-5", "١"])
+@pytest.mark.parametrize("start", ["", "soon", "9" * 14, pytest.param("9" * 5000, id="long"), "-5", "١"])
 async def test_a_start_that_makes_no_sense_is_now(start: str) -> None:
     async with world() as here:
         asked = here.ask(start=start)

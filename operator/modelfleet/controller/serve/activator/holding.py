@@ -19,6 +19,7 @@ from modelfleet.controller.serve.activator.decide import (
     Reason,
     Refuse,
     Sleeper,
+    Verdict,
     decide,
 )
 from modelfleet.controller.serve.activator.demand import Demand, Ledger
@@ -40,6 +41,7 @@ TOO_EARLY = 425
 """Envoy tries again at once after it, without back-off, and holds it against no endpoint (measured with 1.40)."""
 UNAVAILABLE = 503
 CLIENT_LEFT = "ClientLeft"
+LONGEST_NUMBER = 18
 
 MESSAGES = {
     Reason.AWAKE: "The model `{model}` is ready; the gateway had no try left to reach it. Try again.",
@@ -119,14 +121,14 @@ class Activator:
         return _answer(request, verdict)
 
     async def _until_it_may_leave(self, request: web.Request, asked: Asked) -> Bounce | Refuse:
-        verdict = self._decide(asked, Progress())
+        verdict = self._decide(asked, self._sleepers.get(asked.target), Progress())
         if self._ledger.note(asked.target, now=self._clock()):
             self._on_demand(asked.target)
         if not isinstance(verdict, Hold):
             return verdict
         with contextlib.ExitStack() as until_it_leaves:
             self._count_as_held(request, asked, until_it_leaves)
-            return await self._hold(asked, verdict)
+            return await self._hold(asked)
 
     def _count_as_held(self, request: web.Request, asked: Asked, until_it_leaves: contextlib.ExitStack) -> None:
         arrived, target = asked.arrived_at, asked.target
@@ -137,27 +139,20 @@ class Activator:
         until_it_leaves.callback(lambda: self._ledger.release(target, ticket, now=self._clock()))
         until_it_leaves.callback(lambda: metrics.HELD_SECONDS.observe(self._clock() - arrived))
 
-    async def _hold(self, asked: Asked, verdict: Hold) -> Bounce | Refuse:
+    async def _hold(self, asked: Asked) -> Bounce | Refuse:
         ready_since: float | None = None
         while True:
             sleeper, now = self._sleepers.get(asked.target), self._clock()
             is_ready = sleeper is not None and sleeper.is_ready
             ready_since = (now if ready_since is None else ready_since) if is_ready else None
-            decided = self._decide(asked, Progress(is_held=True, ready_since=ready_since))
-            if not isinstance(decided, Hold):
-                return decided
-            verdict = decided
+            verdict = self._decide(asked, sleeper, Progress(is_held=True, ready_since=ready_since))
+            if not isinstance(verdict, Hold):
+                return verdict
             await self._signal(asked.target, within=verdict.until - now)
 
-    def _decide(self, asked: Asked, progress: Progress) -> Hold | Bounce | Refuse:
-        return decide(
-            asked,
-            self._sleepers.get(asked.target),
-            progress=progress,
-            load=self._ledger.load(asked.target),
-            caps=self._caps,
-            now=self._clock(),
-        )
+    def _decide(self, asked: Asked, sleeper: Sleeper | None, progress: Progress) -> Verdict:
+        load = self._ledger.load(asked.target)
+        return decide(asked, sleeper, progress=progress, load=load, caps=self._caps, now=self._clock())
 
     async def _signal(self, target: str, *, within: float) -> None:
         """Wait for a change of *target*, but not longer than that."""
@@ -188,7 +183,7 @@ def read_asked(request: web.BaseRequest, *, now: float, wall_now: float) -> Aske
 
 def _integer(request: web.BaseRequest, header: str, *, default: int) -> int:
     value = request.headers.get(header, "")
-    return int(value) if value.isascii() and value.isdigit() else default
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= LONGEST_NUMBER else default
 
 
 async def _discard_body(request: web.Request) -> None:
