@@ -1,46 +1,55 @@
-"""Generated policies and requests, each request made for its policy: near every limit, and often beyond it."""
+"""
+Policies and requests made at random from a seed, each request for its policy: near every condition, often just beyond.
 
-from collections.abc import Callable
+The same seed makes the same in every run.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from random import Random
+from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from tests.gateway.objects import NAMESPACE, fleet, outside, policy, secret, sleeper, to
 
 from modelfleet.api.v1alpha1.route_policy import RoutePolicy
 
-Value = TypeVar("Value")
-
 HEALTHY = ("red", "green", "blue")
-FAILING = ("down", "limited", "empty")
-FLEETS = (*HEALTHY, *FAILING)
+FLEETS = (*HEALTHY, "down", "limited", "empty")
 USERS = {"ada": "sk-key-of-ada-000000", "bob": "sk-key-of-bob-000000", "x.y": "sk-key-of-x-y-000000"}
-CALLERS = {
-    **{key: ("clients", user) for user, key in USERS.items()},
-    "sk-key-of-low-000000": ("low", "low"),
-    "sk-key-of-high-00000": ("high", "ada"),
-}
-STRANGER = "sk-nobody-has-this-one"
-FOREIGN = "sk-key-of-foreign-000"
-TEAMS = ("search", "ads", "a b")
+LOW, HIGH = "sk-key-of-low-000000", "sk-key-of-high-00000"
+STRANGER, FOREIGN = "sk-nobody-has-this-one", "sk-key-of-foreign-000"
+TEAMS = ("search", "ads", "a-b")
 BODY_BYTES = (120, 200, 400)
 HEADERS = ("x-a", "x-b", "accept-language")
-PATTERNS = (
-    "v+", "a|ab", "(?i)abc", "[a-c]{2,3}", r"\d+\.\d*", "x.*y", ".*", "^a$", r"(?:ab)*c?", r"[^,]+", r"\w+-\W?",
-    r"v,\s?w", r"[\d.-]{0,4}", r"a\x62c", "(a+)+b", r"\bab\b.*",
-)  # fmt: skip
-VALUES = st.one_of(
-    st.sampled_from(["", "v", "vv", "a", "ab", "ABC", "abc", "v,w", "v, w", "x y", "1.5", "xy", "a,b", "ab c", "é"]),
-    st.sampled_from([pattern for pattern in PATTERNS if "(?i)" not in pattern]).flatmap(
-        lambda pattern: st.from_regex(
-            f"(?:{pattern})", fullmatch=True, alphabet=st.characters(min_codepoint=32, max_codepoint=126)
-        )
-    ),
-    st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=4),
-).map(lambda value: value[:40])
-"""Values as clients send them; some are no ASCII."""
-PLAIN = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=3)
+PATTERNS = {
+    "v+": ("v", "vvv", "", "V", "vw", "wv", "v,v"),
+    "a|ab": ("a", "ab", "abc", "b", "a,ab"),
+    "(?i)abc": ("abc", "ABC", "aBc", "abcd", "ab"),
+    "[a-c]{2,3}": ("ab", "cab", "a", "abca", "abd"),
+    r"\d+\.\d*": ("1.5", "1.", "15", "1.5.1", ".5"),
+    "x.*y": ("xy", "x y", "x,y", "x", "xyz"),
+    ".*": ("", "anything", "a, b"),
+    "^a$": ("a", "ab", "a a"),
+    r"(?:ab)*c?": ("", "ab", "ababc", "abcab", "c"),
+    "[^,]+": ("a", "a,b", "a b", ""),
+    r"\w+-\W?": ("ab-", "ab-.", "ab--", "ab-a", "-"),
+    r"v,\s?w": ("v,w", "v, w", "v,  w", "vw"),
+    r"[\d.-]{0,4}": ("", "1.-2", "1.234", "a"),
+    r"a\x62c": ("abc", "a\\x62c"),
+    "(a+)+b": ("aab", "aaaaaaaaaaaaaaaa", "b"),
+    r"\bab\b.*": ("ab", "ab c", "abc", "ab-c"),
+    r"a\.b|c\+": ("a.b", "c+", "axb", "cc"),
+}
+"""Regular expressions, with values that they match as a whole and values that they do not."""
+TEXTS = ("v", "ab", "v,w", "x y", "en-GB", "%20", '"q"', "a:b")
+AUTHS: tuple[dict[str, Any] | None, ...] = (
+    None,
+    {"apiKeys": {}},
+    {"apiKeys": {"secretSelector": {"matchLabels": {"tier": "gold"}}}},
+    {"apiKeys": {}, "allow": {"users": ["ada"], "teams": ["a-b"]}},
+    {"apiKeys": {}, "allow": {"teams": ["search"]}},
+)
+OTHER_MODELS = ("nothing", "red", "models/red", "alone", "sql", "models/alone", "foreign", "ALONE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,139 +64,110 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A policy's spec, and requests that it was made for."""
+    """A policy, and requests that were made for it."""
 
-    spec: dict[str, Any]
+    policy: RoutePolicy
+    rules: tuple[dict[str, Any], ...]
     asked: tuple[Asked, ...]
-
-    def policy(self, index: int) -> RoutePolicy:
-        """Return the policy, whose name and model tell it from the others."""
-        return policy(*self.spec["rules"], name=f"p{index}", models=[f"m{index}"], auth=self.spec["auth"])
 
 
 def world() -> list[Any]:
     """Return the fleets and Secrets that every policy lives among."""
     gold = {"tier": "gold"}
-    labels = {"modelfleet.dev/team": "search", **gold}
-    fleets = [fleet(name) for name in FLEETS if name != "blue"]
+    low, high = ({"modelfleet.dev/priority": priority} for priority in ("Low", "High"))
+    adapters = [{"name": "sql", "source": "hf://a/b"}]
     return [
-        *fleets,
+        *(fleet(name) for name in FLEETS if name != "blue"),
         sleeper("blue"),
-        fleet("alone", model={"servedNames": ["alone"], "adapters": [{"name": "sql", "source": "hf://a/b"}]}),
+        fleet("alone", model={"servedNames": ["alone"], "adapters": adapters}),
         fleet("foreign", namespace="other"),
-        secret("clients", labels=labels, **USERS),
-        secret(
-            "low", labels={"modelfleet.dev/priority": "Low", "modelfleet.dev/team": "a b"}, low="sk-key-of-low-000000"
-        ),
-        secret("high", labels={"modelfleet.dev/priority": "High", **gold}, ada="sk-key-of-high-00000"),
+        secret("clients", labels={"modelfleet.dev/team": "search", **gold}, **USERS),
+        secret("low", labels={"modelfleet.dev/team": "a-b", **low}, low=LOW),
+        secret("high", labels={**high, **gold}, ada=HIGH),
         secret("foreign", namespace="other", eve=FOREIGN),
     ]
 
 
-def collected(strategy: st.SearchStrategy[Value], count: int) -> list[Value]:
-    """Return *count* generated values, the same in every run."""
-    found: list[Value] = []
+def case(seed: int) -> Case:
+    """Return a policy with up to four rules, which answers for the name `m<seed>`, and three requests for it."""
+    chance = Random(seed)  # noqa: S311 (no secret)
+    rules = [{"name": f"r{index}", **_rule(chance)} for index in range(chance.randint(1, 4))]
+    made = policy(*rules, name=f"p{seed}", models=[f"m{seed}"], auth=chance.choice(AUTHS))
+    return Case(made, tuple(rules), tuple(_asked(chance, f"m{seed}", rules) for _ in range(3)))
 
-    @settings(
-        max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+
+def named_by(rule: dict[str, Any]) -> set[str]:
+    """Return the fleets that a generated rule names."""
+    steps = (*rule["backends"], *rule["fallback"])
+    return {f"{NAMESPACE}/{step['modelDeployment']}" for step in steps if "modelDeployment" in step}
+
+
+def _rule(chance: Random) -> dict[str, Any]:
+    fleets = chance.sample([*FLEETS, "gone"], 4)
+    shared = chance.randint(1, 2)
+    fallback = [to(name) for name in fleets[shared : shared + chance.randint(0, 2)]]
+    fallback += [outside("not-allowed.example.com")] if _once_in(chance, 10) else []
+    statuses = {"status": chance.choice([429, 503, 529]), "message": "later"}
+    fallback += [{"static": statuses}] if _once_in(chance, 2) else []
+    return {
+        "match": _match(chance),
+        "backends": [to(name, weight=chance.randint(1, 9)) for name in fleets[:shared]],
+        "fallback": fallback,
+        "retries": {"attempts": chance.randint(1, 2), "backoffMilliseconds": 1, "maxBackoffMilliseconds": 1},
+        **({"sticky": {"header": chance.choice(HEADERS)}} if _once_in(chance, 2) else {}),
+    }
+
+
+def _match(chance: Random) -> dict[str, Any]:
+    """Return a match of few conditions, so that many requests meet it; sometimes it takes everything."""
+    headers = [_header(chance, name) for name in chance.sample(HEADERS, chance.randint(1, 2))]
+    possible: dict[str, Any] = {
+        "headers": headers,
+        "promptBytesAtMost": chance.choice(BODY_BYTES),
+        "teams": chance.sample(TEAMS, chance.randint(1, 2)),
+        "users": chance.sample([*USERS, "x", "low"], chance.randint(1, 2)),
+        "priority": chance.choice(["Low", "Normal", "High"]),
+    }
+    kinds = chance.sample(["headers", *possible], chance.randint(0, 2))
+    return {kind: possible[kind] for kind in kinds}
+
+
+def _header(chance: Random, name: str) -> dict[str, Any]:
+    test = chance.choice(["exact", "prefix", "regex", "regex", "present"])
+    values: dict[str, Sequence[Any]] = {
+        "exact": TEXTS,
+        "prefix": TEXTS,
+        "regex": [*PATTERNS],
+        "present": [True, False],
+    }
+    return {"name": name, test: chance.choice(values[test])}
+
+
+def _asked(chance: Random, model: str, rules: list[dict[str, Any]]) -> Asked:
+    wanted = [header for rule in rules for header in rule["match"].get("headers", ())]
+    headers = [field for header in wanted if chance.randint(0, 3) for field in _fields(chance, header)]
+    credentials = [*USERS.values(), LOW, HIGH] * 4 + [None, STRANGER, FOREIGN]
+    return Asked(
+        model=chance.choice(OTHER_MODELS) if _once_in(chance, 8) else model,
+        key=chance.choice(credentials),
+        headers=tuple(headers),
+        body_bytes=chance.choice(BODY_BYTES) + chance.randint(-1, 1),
     )
-    @given(strategy)
-    def collect(value: Value) -> None:
-        found.append(value)
-
-    collect()
-    return found
 
 
-@st.composite
-def cases(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Case:
-    """Return a policy with up to four rules, and requests for it."""
-    count = draw(st.integers(1, 4))
-    rules = [{"name": f"r{index}", **draw(_rules())} for index in range(count)]
-    return Case({"rules": rules, "auth": draw(_AUTH)}, tuple(draw(st.lists(_asked(), min_size=2, max_size=3))))
+def _fields(chance: Random, header: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a header that meets the condition *header*, or nearly does; sometimes in two fields."""
+    if "regex" in header:
+        value = chance.choice(PATTERNS[header["regex"]])
+    else:
+        value = str(header.get("exact") or header.get("prefix") or "")
+        value = chance.choice([value, value, value, f"{value}x", f"x{value}", value.upper(), "", "é"])
+    value = chance.choice(["", "", "", " ", "\t"]) + value + chance.choice(["", "", "", " "])
+    name = chance.choice([header["name"], header["name"].upper()])
+    if "," in value and _once_in(chance, 2):
+        return [(name, part) for part in value.split(",", 1)]
+    return [(name, value)] * (2 if _once_in(chance, 8) else 1)
 
 
-def _asked() -> st.SearchStrategy[Asked]:
-    names = st.sampled_from(
-        ["", "", "", "", "", "", "nothing", "red", "models/red", "alone", "sql", "models/alone", "foreign"]
-    )
-    headers = st.lists(st.tuples(st.sampled_from(HEADERS), _PADDED), max_size=3).map(tuple)
-    sizes = st.sampled_from(BODY_BYTES).flatmap(lambda size: st.integers(size - 1, size + 1))
-    keys = st.sampled_from([*CALLERS, *CALLERS, None, STRANGER, FOREIGN])
-    return st.builds(Asked, model=names, key=keys, headers=headers, body_bytes=sizes)
-
-
-_PADDED = st.tuples(st.sampled_from(["", "", " ", "\t"]), VALUES, st.sampled_from(["", "", " "])).map("".join)
-
-
-def _header() -> st.SearchStrategy[dict[str, Any]]:
-    tests = st.one_of(
-        st.fixed_dictionaries({"exact": st.one_of(PLAIN, st.sampled_from(["v", "ab", "v,w", "x y"]))}),
-        st.fixed_dictionaries({"prefix": st.one_of(PLAIN, st.sampled_from(["v", "a", "x "]))}),
-        st.fixed_dictionaries({"regex": st.sampled_from(PATTERNS)}),
-        st.fixed_dictionaries({"present": st.booleans()}),
-    )
-    return st.tuples(st.sampled_from(HEADERS), tests).map(lambda pair: {"name": pair[0], **pair[1]})
-
-
-def _match() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "headers": st.lists(_header(), max_size=2, unique_by=lambda header: header["name"]),
-            "promptBytesAtMost": st.sampled_from(BODY_BYTES),
-            "teams": st.lists(st.sampled_from(TEAMS), max_size=2, unique=True),
-            "users": st.lists(st.sampled_from([*USERS, "x", "low"]), max_size=2, unique=True),
-            "priority": st.sampled_from(["Low", "Normal", "High"]),
-        },
-    )
-
-
-@st.composite
-def _rules(draw: Callable[[st.SearchStrategy[Any]], Any]) -> dict[str, Any]:
-    fleets = draw(st.permutations([*FLEETS, "gone"]))
-    shared, after = draw(st.integers(1, 2)), draw(st.integers(0, 2))
-    backends = [to(name, weight=draw(st.integers(1, 9))) for name in fleets[:shared]]
-    fallback: list[dict[str, Any]] = [to(name) for name in fleets[shared : shared + after]]
-    if draw(st.integers(0, 9)) == 0:
-        fallback.append(outside("not-allowed.example.com"))
-    if draw(st.booleans()):
-        fallback.append({"static": {"status": draw(st.sampled_from([429, 503, 529])), "message": "later"}})
-    quick = {"attempts": draw(st.integers(1, 2)), "backoffMilliseconds": 1, "maxBackoffMilliseconds": 1}
-    rule: dict[str, Any] = {"backends": backends, "fallback": fallback, "retries": quick, "match": draw(_match())}
-    if draw(st.booleans()):
-        rule["sticky"] = {"header": draw(st.sampled_from(HEADERS))}
-    return rule
-
-
-_GOLD = {"secretSelector": {"matchLabels": {"tier": "gold"}}}
-_AUTH: st.SearchStrategy[dict[str, Any] | None] = st.sampled_from(
-    [
-        None,
-        None,
-        {"apiKeys": {}},
-        {"apiKeys": _GOLD},
-        {"apiKeys": {}, "allow": {"users": ["ada"], "teams": ["a b"]}},
-        {"apiKeys": {}, "allow": {"teams": ["search"]}},
-    ]
-)
-
-__all__ = [
-    "CALLERS",
-    "FAILING",
-    "FLEETS",
-    "FOREIGN",
-    "HEALTHY",
-    "NAMESPACE",
-    "STRANGER",
-    "Asked",
-    "Case",
-    "cases",
-    "collected",
-    "world",
-]
+def _once_in(chance: Random, times: int) -> bool:
+    return chance.randrange(times) == 0

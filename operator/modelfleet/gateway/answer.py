@@ -22,7 +22,7 @@ from modelfleet.gateway.ir import (
     Split,
     StaticAnswer,
 )
-from modelfleet.gateway.match import header_of, mismatch
+from modelfleet.gateway.match import mismatch, values_of
 from modelfleet.gateway.request import Caller, Request
 
 
@@ -156,7 +156,7 @@ def _sticks_to(rule: Rule, request: Request) -> str | None:
     split = next((split for split in rule.tries if len(split.backends) > 1), None)
     if split is None:
         return None
-    sticky = header_of(request, split.sticky_header) if split.sticky_header else None
+    sticky = ",".join(values_of(request, split.sticky_header)) if split.sticky_header else None
     return sticky or (request.caller.user if request.caller else None) or None
 
 
@@ -168,7 +168,7 @@ def _belongings(gateway: Gateway, rule: Rule, request: Request) -> Iterator[Belo
             continue
         match affinity.key:
             case AffinityKey.SESSION:
-                yield Belonging(fleet, affinity.key, header_of(request, affinity.session_header))
+                yield Belonging(fleet, affinity.key, ",".join(values_of(request, affinity.session_header)) or None)
             case AffinityKey.USER:
                 yield Belonging(fleet, affinity.key, request.caller.user if request.caller else None)
             case AffinityKey.PREFIX:

@@ -1,7 +1,7 @@
 """Whether a request meets the conditions of a rule, in Envoy's semantics."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 
 from modelfleet.gateway.ir import HeaderMatch, HeaderTest, Match
@@ -13,20 +13,15 @@ def mismatch(match: Match, request: Request) -> str | None:
     return next(_mismatches(match, request), None)
 
 
-def header_of(request: Request, name: str) -> str | None:
-    """
-    Return the value of a header as Envoy compares it: trimmed, and of several fields joined with a comma.
-
-    Measured with Envoy 1.40: every kind of comparison sees the joined value.
-    """
-    values = [value.strip(" \t") for key, value in request.headers if key.lower() == name]
-    return ",".join(values) if values else None
+def values_of(request: Request, name: str) -> list[str]:
+    """Return the values of a header, one for each field that has it, trimmed as Envoy trims them."""
+    return [value.strip(" \t") for key, value in request.headers if key.lower() == name]
 
 
 def _mismatches(match: Match, request: Request) -> Iterator[str]:
     caller = request.caller or Caller()
     for header in match.headers:
-        if not _holds(header, header_of(request, header.name)):
+        if not holds(header, values_of(request, header.name)):
             yield f"header `{header.name}` {_wanted(header)}"
     if match.body_bytes_at_most is not None and request.body_bytes > match.body_bytes_at_most:
         yield f"the body must have at most {match.body_bytes_at_most} bytes, found {request.body_bytes}"
@@ -38,20 +33,24 @@ def _mismatches(match: Match, request: Request) -> Iterator[str]:
         yield f"the priority must be {match.priority}, found {caller.priority}"
 
 
-def _holds(match: HeaderMatch, value: str | None) -> bool:
-    if value is None:
-        return match.test == HeaderTest.ABSENT
+def holds(match: HeaderMatch, values: Collection[str]) -> bool:
+    """
+    Return whether a header with *values*, one for each of its fields, meets *match*.
+
+    Measured with Envoy 1.40: it is enough that one of them does. They are not joined (its `match_headers_individually`),
+    and no value is split at commas.
+    """
     match match.test:
         case HeaderTest.EXACT:
-            return value == match.value
+            return match.value in values
         case HeaderTest.PREFIX:
-            return value.startswith(match.value)
+            return any(value.startswith(match.value) for value in values)
         case HeaderTest.REGEX:
-            return _compiled(match.value).fullmatch(value) is not None
+            return any(_compiled(match.value).fullmatch(value) for value in values)
         case HeaderTest.PRESENT:
-            return True
+            return bool(values)
         case HeaderTest.ABSENT:
-            return False
+            return not values
 
 
 def _wanted(match: HeaderMatch) -> str:
