@@ -85,7 +85,7 @@ async def test_a_gateway_is_let_go_once_a_list_showed_that_nobody_is_newer() -> 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
 async def test_a_gateway_leaves_a_replica_that_ends_or_hangs(sign: signal.Signals) -> None:
     ports = free_ports(2)
-    async with world(xds_ports=ports) as w:
+    async with world(xds_ports=ports, keepalive="1s") as w:
         content = w.base("chat")
         with ReplicaProcess(ports[0], (1, 1), content) as one, ReplicaProcess(ports[1], (1, 1), content) as two:
             await w.ready()

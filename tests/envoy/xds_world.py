@@ -29,7 +29,7 @@ Resources = dict[str, Any]
 """Bodies by type URL and name."""
 
 
-def source(timeout: str = "5s") -> dict[str, Any]:
+def source(timeout: str = "60s") -> dict[str, Any]:
     return {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": timeout}
 
 
@@ -99,12 +99,13 @@ def without(resources: Resources) -> Resources:
     return {type_url: dict.fromkeys(bodies) for type_url, bodies in resources.items()}
 
 
-def bootstrap(*ports: int, tls: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def bootstrap(*ports: int, tls: Mapping[str, Any] | None = None, keepalive: str = "20s") -> dict[str, Any]:
     """Return a bootstrap that is served by the replicas on these ports."""
-    keepalive = {"interval": "1s", "timeout": "1s"}
     options = {
         "@type": T + HTTP_OPTIONS,
-        "explicit_http_config": {"http2_protocol_options": {"connection_keepalive": keepalive}},
+        "explicit_http_config": {
+            "http2_protocol_options": {"connection_keepalive": {"interval": keepalive, "timeout": keepalive}}
+        },
     }
     endpoints = [{"endpoint": {"address": address(port)}} for port in ports]
     xds: dict[str, Any] = {
@@ -238,12 +239,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(*, tls: Mapping[str, Any] | None = None, xds_ports: Sequence[int] = ()) -> AsyncIterator[World]:
+async def world(
+    *, tls: Mapping[str, Any] | None = None, xds_ports: Sequence[int] = (), keepalive: str = "20s"
+) -> AsyncIterator[World]:
     """Start an Envoy whose replicas listen on *xds_ports*, by default one that `World.replica` starts."""
     ports = xds_ports or [free_port()]
     async with AsyncExitStack() as running:
         a, b = [await running.enter_async_context(backend(word)) for word in "AB"]
-        envoy = running.enter_context(Envoy(bootstrap(*ports, tls=tls)))
+        envoy = running.enter_context(Envoy(bootstrap(*ports, tls=tls, keepalive=keepalive)))
         yield World(envoy, ports[0], free_port(), a, b, running)
 
 

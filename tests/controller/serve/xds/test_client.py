@@ -340,6 +340,19 @@ def test_a_gateway_is_let_go_of_what_it_has_seen() -> None:
     assert gateway.has[CDS].keys() == {"a"}
 
 
+def test_a_gateway_that_was_let_go_is_not_held_for_what_it_names_later() -> None:
+    """Its first request names the marker, further ones what else it has of the same state."""
+    gateway = settled("a", "b")
+    other = resources()
+    other.put((1, 0), fleet("a"))
+    gateway.connect(other)
+    gateway.deliver()
+    gateway.client.let_go((1, 1))
+    gateway.settle()
+
+    assert gateway.has[CDS].keys() == {"a"}
+
+
 def test_a_gateway_without_the_marker_layer_is_served_too() -> None:
     client = Client(served("a"))
     client.receive(Request(CDS))

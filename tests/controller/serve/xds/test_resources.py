@@ -6,7 +6,7 @@ import pytest
 from tests.controller.serve.xds.gateway_model import SCHEMA, content, resources
 
 from modelfleet.controller.serve.xds.resources import UnfitResources, prepare
-from modelfleet.gateway.schema.type_urls import CDS, EDS, MARKER, MARKER_KEY, RDS, RTDS
+from modelfleet.gateway.schema.type_urls import CDS, EDS, MARKER, MARKER_KEY, RDS, RTDS, SDS
 
 ROUTES: dict[str, Any] = {"name": "a"}
 
@@ -28,6 +28,13 @@ def test_everything_that_does_not_fit_is_named() -> None:
         (RTDS, MARKER),
     ]
     assert '"b"' in unfit.value.errors[CDS, "a"].reason
+
+
+def test_a_secret_that_does_not_fit_is_not_quoted() -> None:
+    with pytest.raises(UnfitResources) as unfit:
+        prepare(SCHEMA, {SDS: {"a": {"name": "a", "generic_secret": {"secret": {"inline_bytes": "s3cret!"}}}}})
+
+    assert "s3cret" not in str(unfit.value)
 
 
 def test_a_cluster_knows_the_name_of_its_endpoints() -> None:

@@ -49,6 +49,14 @@ def test_a_floor_forgets_what_is_no_later() -> None:
 
     assert floor.above((0, 0)) == [(1, 5)]
 
+    floor.rise(["1-6-5.d"])
+
+    assert floor.above((0, 0)) == [(1, 5)]
+
+    floor.rise(["1-7-5.d"])
+
+    assert floor.above((0, 0)) == [(1, 5), (1, 7, 5)]
+
 
 @pytest.mark.parametrize(
     ("held", "reached"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from modelfleet.controller.serve.xds.resources import Resource
+from modelfleet.controller.serve.xds.resources import UNSHOWN, Resource
 from modelfleet.gateway.schema import Schema
 from modelfleet.gateway.schema.type_urls import SDS
 
@@ -77,7 +77,7 @@ class Wire:
 def explanation(type_url: str, message: str) -> str:
     """Return what a gateway says against a resource, without what it quotes: bodies hold keys."""
     if type_url == SDS:
-        return "the secret is not valid (what the gateway says is not shown: it may quote the secret)"
+        return UNSHOWN
     if CONSTRAINT in message:
         start, _, rest = message.partition(CONSTRAINT)
         message = start + CONSTRAINT + rest.partition("): ")[0] + ")"

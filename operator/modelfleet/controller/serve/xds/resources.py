@@ -15,7 +15,7 @@ from modelfleet.controller.serve.xds.order import TYPES
 from modelfleet.controller.serve.xds.versions import Vector, label, version
 from modelfleet.gateway.schema import Schema, SchemaError
 from modelfleet.gateway.schema.messages import name_of
-from modelfleet.gateway.schema.type_urls import CDS, EDS, MARKER, MARKER_KEY, RTDS
+from modelfleet.gateway.schema.type_urls import CDS, EDS, MARKER, MARKER_KEY, RTDS, SDS
 
 Key = tuple[str, str]
 """A type URL and a name."""
@@ -25,6 +25,7 @@ Changed = Mapping[str, list[str]]
 """Names by type URL."""
 
 DIGEST_BYTES = 8
+UNSHOWN = "what is wrong is not shown: it may quote the secret"
 
 
 class UnfitResources(Exception):  # noqa: N818 (it names what was found, as the project's errors do)
@@ -73,7 +74,7 @@ def prepare(schema: Schema, changes: Changes) -> Prepared:
             try:
                 prepared[type_url, name] = None if body is None else _content(schema, type_url, name, body)
             except SchemaError as error:
-                errors[type_url, name] = error
+                errors[type_url, name] = SchemaError(type_url, name, UNSHOWN) if type_url == SDS else error
     if errors:
         raise UnfitResources(errors)
     return prepared

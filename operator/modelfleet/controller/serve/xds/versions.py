@@ -56,6 +56,7 @@ class Floor:
     """The latest state that a gateway has seen anywhere: the largest number of each component, for each length."""
 
     _latest: dict[int, Vector] = field(default_factory=dict)
+    _forgotten: dict[int, Vector] = field(default_factory=dict)
 
     def rise(self, versions: Iterable[str]) -> None:
         """Take in what a gateway holds."""
@@ -65,11 +66,11 @@ class Floor:
                 self._latest[len(vector)] = tuple(map(max, known, vector))
 
     def forget(self, vector: Vector) -> None:
-        """Count what is no later than *vector* no longer."""
-        known = self._latest.get(len(vector))
-        if known is not None and not is_behind(vector, known):
-            del self._latest[len(vector)]
+        """Count what is no later than *vector* no longer, whether it was taken in or is still to come."""
+        known = self._forgotten.get(len(vector), vector)
+        self._forgotten[len(vector)] = tuple(map(max, known, vector))
 
     def above(self, mine: Vector) -> list[Vector]:
         """Return the vectors that *mine* is behind."""
-        return [vector for vector in self._latest.values() if is_behind(mine, vector)]
+        counted = [v for v in self._latest.values() if is_behind(self._forgotten.get(len(v), (-1,) * len(v)), v)]
+        return [vector for vector in counted if is_behind(mine, vector)]
