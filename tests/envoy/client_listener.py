@@ -15,7 +15,7 @@ from tests.envoy.stand_in_engine import StandInEngine
 
 from modelfleet.gateway.ir import Access, ApiKey, Attribution, Gateway, Limit, Priority, RouteTable
 from modelfleet.gateway.render import access_log, authentication, limits
-from modelfleet.gateway.render.bootstrap import OPERATOR_API, Served, static_bootstrap
+from modelfleet.gateway.render.bootstrap import OPERATOR_API, TRUSTED_CA, Served, static_bootstrap
 from modelfleet.gateway.render.headers import NO_MODEL
 from modelfleet.gateway.render.listeners import Ports
 
@@ -128,9 +128,9 @@ class ClientListener:
 
 @contextmanager
 def client_listener(
-    gateway: Gateway, *, clusters: Mapping[str, dict[str, Any]] | None = None, **bootstrap: Any
+    gateway: Gateway, *, clusters: Mapping[str, dict[str, Any]] | None = None, trusted_ca: str = TRUSTED_CA
 ) -> Iterator[ClientListener]:
-    """Start an Envoy that has the tables of *gateway*; *bootstrap* is merged into its bootstrap."""
+    """Start an Envoy that has the tables of *gateway*."""
     with StandInEngine() as engine, StandInEngine() as operator:
         port, sink, dead = free_ports(3)
         known = {
@@ -141,8 +141,10 @@ def client_listener(
             **(clusters or {}),
         }
         ports = Ports(gateway=port, sink=sink)
-        config = static_bootstrap(gateway, served(gateway.tables.values(), known), ports=ports, address=LOOPBACK)
-        with Envoy({**config, **bootstrap}) as envoy, httpx.Client(timeout=30, trust_env=False) as http:
+        config = static_bootstrap(
+            gateway, served(gateway.tables.values(), known), ports=ports, address=LOOPBACK, trusted_ca=trusted_ca
+        )
+        with Envoy(config) as envoy, httpx.Client(timeout=30, trust_env=False) as http:
             envoy.await_ready()
             yield ClientListener(envoy, engine, operator, port, http)
 

@@ -190,6 +190,7 @@ def _cluster(provider: JwtProvider, trusted_ca: str) -> Resource:
     return {
         "name": name,
         "type": "STRICT_DNS",
+        "dns_lookup_family": "ALL",
         "connect_timeout": "2s",
         "load_assignment": {
             "cluster_name": name,

@@ -50,6 +50,7 @@ def clusters(frame: Frame) -> dict[str, Resource]:
     cluster: Resource = {
         "name": CLUSTER,
         "type": "STRICT_DNS",
+        "dns_lookup_family": "ALL",
         "connect_timeout": "1s",
         "load_assignment": {
             "cluster_name": CLUSTER,
