@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from modelfleet.gateway.ir import BackendKind, OutlierDetection, Pool, Retries, RouteTable, Rule
 from modelfleet.gateway.render.affinity import load_balancing
 from modelfleet.gateway.render.chains import Chain, chains
-from modelfleet.gateway.render.headers import TARGET
+from modelfleet.gateway.render.headers import PREFIX, TARGET
 from modelfleet.gateway.render.operator import OperatorAccess, mutual_tls
 from modelfleet.gateway.render.relay import UNLIMITED, member
 from modelfleet.gateway.render.retries import no_retry_limits, retry_limits
@@ -25,6 +25,9 @@ It is also less than the 5 s after which the engine's server (uvicorn) closes it
 """
 ENDPOINTS_SECONDS = 5
 ACTIVATOR = "activator"
+ANSWERED_BY_ACTIVATOR = f"{PREFIX}activator"
+"""A header of every answer of an activator."""
+HANDSHAKES_MILLISECONDS = 10_000
 HTTP_OPTIONS = "extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -37,13 +40,13 @@ def pool_cluster(pool: Pool, operator: OperatorAccess) -> Resource:
             "service_name": pool.fleet,
             "eds_config": ads(initial_fetch_timeout=f"{ENDPOINTS_SECONDS}s"),
         },
-        "connect_timeout": f"{pool.connect_milliseconds / 1000:.3f}s",
+        "connect_timeout": f"{_connect_milliseconds(pool) / 1000:.3f}s",
         "circuit_breakers": _breakers(pool),
         "outlier_detection": _outliers(pool.outliers),
         # Without panic, and at once: replicas that are left out get nothing, not even for the usual second.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "load_balancing_policy": load_balancing(pool.affinity),
-        **http_options(*_target_filters(pool)),
+        **http_options(*_target_filters(pool), **_errors_that_count(pool)),
         **(_sockets(operator) if pool.sleep else {}),
     }
 
@@ -54,7 +57,7 @@ def chain_clusters(table: RouteTable, pools: Mapping[str, Pool]) -> dict[str, Re
     return {cluster["name"]: cluster for cluster in found}
 
 
-def http_options(*filters: Resource) -> Resource:
+def http_options(*filters: Resource, **further: Resource) -> Resource:
     """Return the part of a cluster that speaks HTTP/1.1 through *filters*, and lets idle connections go."""
     last = extension("upstream-codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")
     options = typed(
@@ -62,6 +65,7 @@ def http_options(*filters: Resource) -> Resource:
         explicit_http_config={"http_protocol_options": {}},
         common_http_protocol_options={"idle_timeout": f"{IDLE_SECONDS}s"},
         **({"http_filters": [*filters, last]} if filters else {}),
+        **further,
     )
     return {"typed_extension_protocol_options": {f"envoy.{HTTP_OPTIONS}": options}}
 
@@ -84,6 +88,25 @@ def _breakers(pool: Pool) -> Resource:
             {"priority": priority, "max_connections": limit} for priority, limit in connections.items()
         ],
     }
+
+
+def _connect_milliseconds(pool: Pool) -> int:
+    """Return the time to connect; the death of one activator brings its TLS handshakes to another all at once."""
+    return max(pool.connect_milliseconds, HANDSHAKES_MILLISECONDS if pool.sleep else 0)
+
+
+def _errors_that_count(pool: Pool) -> Resource:
+    """Return what makes a replica an outlier: an activator's 503 is an answer like any other (measured with 1.40)."""
+    if pool.sleep is None:
+        return {}
+    is_error = {"name": ":status", "string_match": {"prefix": "5"}}
+    is_answer = {"name": ANSWERED_BY_ACTIVATOR, "present_match": True}
+    rules = [_response_has(is_error), {"not_match": _response_has(is_answer)}]
+    return {"outlier_detection": {"error_matcher": {"and_match": {"rules": rules}}}}
+
+
+def _response_has(header: Resource) -> Resource:
+    return {"http_response_headers_match": {"headers": [header]}}
 
 
 def _outliers(outliers: OutlierDetection) -> Resource:
