@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from modelfleet.api.conditions import Condition
-from modelfleet.api.names import ENGINE_PORT_NAME
+from modelfleet.api.names import ENGINE_PORT_NAME, FLEET_LABEL
 from modelfleet.controller.cluster.certificates import Holder, SecretNames, read_tls_secret
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.errors import ClusterError
@@ -33,7 +33,8 @@ from modelfleet.controller.serve.peers.report import PeerView, Report, peers_of
 from modelfleet.controller.serve.tls import OwnCertificate
 from modelfleet.controller.serve.xds import Server, ServerOptions
 from modelfleet.controller.settings import Settings
-from modelfleet.controller.watch.cache import Cache
+from modelfleet.controller.watch.cache import DELETED, Cache
+from modelfleet.controller.watched import FLEETS
 from modelfleet.gateway.ir import Address
 from modelfleet.gateway.lower.setting import Setting
 from modelfleet.gateway.render import Place, Replicas
@@ -132,6 +133,8 @@ class GatewayService:
         self._intake.observe(resource, event_type, obj)
         if resource == PODS:
             self._learn_cold_start(obj)
+        elif resource == FLEETS and event_type == DELETED:
+            self._cold_starts.forget(f"{obj['metadata']['namespace']}/{obj['metadata']['name']}")
 
     async def run(self, known: asyncio.Event) -> None:
         """Serve gateways and peers until cancelled; nothing is served before *known* is set and all is listed."""
@@ -250,7 +253,7 @@ class GatewayService:
         return await self._relist()
 
     def _learn_cold_start(self, pod: Json) -> None:
-        fleet = (pod["metadata"].get("labels") or {}).get("modelfleet.dev/fleet")
+        fleet = (pod["metadata"].get("labels") or {}).get(FLEET_LABEL)
         if fleet:
             target = f"{pod['metadata']['namespace']}/{fleet}"
             self._cold_starts.learn(target, [pod], budget_seconds=START_BUDGET_SECONDS)
