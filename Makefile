@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup check test test-unit test-apiserver test-e2e bench generate golden lock lab-up lab-down demo demo-down clean
+.PHONY: help setup check test test-unit test-envoy test-apiserver test-e2e bench generate golden lock lab-up lab-down demo demo-down clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -21,17 +21,20 @@ setup: $(STAMP) ## Make the virtual environment from the lock
 check: setup ## Static checks and unit tests
 	$(BIN)/python -m tests.run --only static,unit
 
-test: setup ## Everything a change must pass: static, unit, real API server, real node; one summary line
+test: setup ## Everything a change must pass: static, unit, real Envoy, API server and node; one summary line
 	$(BIN)/python -m tests.run
 
 test-unit: setup ## Unit tests only
-	$(BIN)/pytest -q -m "not apiserver" tests
+	$(BIN)/python -m tests.run --only unit
+
+test-envoy: setup ## Tests against the real Envoy only
+	$(BIN)/python -m tests.run --only envoy
 
 test-apiserver: setup ## Tests against a real API server only
-	$(BIN)/pytest -q -m apiserver tests
+	$(BIN)/python -m tests.run --only apiserver
 
 test-e2e: setup ## Tests on a real node only
-	$(BIN)/pytest -q e2e
+	$(BIN)/python -m tests.run --only node
 
 bench: setup ## Benchmarks; prints the tables of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
@@ -40,6 +43,7 @@ generate: setup ## Refresh every generated file
 	$(BIN)/modelfleet crds --output-dir crds
 	$(BIN)/python -m modelfleet.api.reference
 	$(BIN)/python -m charts.generate
+	$(BIN)/python -m modelfleet.gateway.schema.generate
 
 golden: setup ## Refresh the golden files; read the diff before you commit it
 	UPDATE_GOLDENS=1 $(BIN)/pytest -q tests/workload/test_goldens.py
