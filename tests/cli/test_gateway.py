@@ -148,7 +148,7 @@ def test_without_secrets_what_policies_name_is_taken_to_exist(values: Path) -> N
     )
 
     assert result.exit_code == 0
-    assert "no Secrets among the manifests" in result.stderr
+    assert "taken to exist: keys of callers in namespace models, Secret models/openai" in result.stderr
     assert "api.example.com" in result.stdout
 
 
@@ -176,6 +176,19 @@ def test_no_key_is_ever_printed(values: Path) -> None:
 
         assert "DuplicateKey" in result.stderr
         assert KEY not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_static_bootstrap_has_stand_ins_for_keys_and_needs_no_operator(values: Path, output: str) -> None:
+    result = modelfleet("gateway", "-f", "-", "--values", values, "--envoy-bootstrap", "-o", output, stdin=ALL)
+
+    bootstrap = json.loads(result.stdout) if output == "json" else yaml.safe_load(result.stdout)
+    clusters = {cluster["name"] for cluster in bootstrap["static_resources"]["clusters"]}
+    assert result.exit_code == 0
+    assert clusters >= {"models/llama-8b", "operator-api", "gateway"}
+    assert "not-shown-1" in result.stdout
+    assert KEY not in result.stdout
+    assert "gateway-tls" not in result.stdout
 
 
 @pytest.mark.parametrize("header", ["x-tier", "=gold"])

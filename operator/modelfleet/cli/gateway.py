@@ -4,11 +4,13 @@ from pathlib import Path
 
 import click
 
+from modelfleet.cli.gateway_bootstrap import bootstrap
 from modelfleet.cli.gateway_output import explained, findings, printed
 from modelfleet.cli.gateway_request import request_for
 from modelfleet.cli.gateway_sources import from_cluster, from_manifests
 from modelfleet.cli.help_text import epilog
 from modelfleet.cli.manifests import more_paths, paths_option
+from modelfleet.cli.output import as_text
 from modelfleet.cli.platform import setting, values_option
 from modelfleet.gateway.answer import answer
 from modelfleet.gateway.lower.setting import Setting
@@ -20,6 +22,7 @@ from modelfleet.gateway.lower.whole import lower
     epilog=epilog(
         "modelfleet gateway -f manifests/",
         "modelfleet gateway -f manifests/ --as ada@search --model chat --prompt-bytes 9000",
+        "modelfleet gateway -f manifests/ --envoy-bootstrap > envoy.yaml && envoy --mode validate -c envoy.yaml",
         "modelfleet gateway --model chat --header x-tier=gold --kubeconfig ~/.kube/config",
         found="1 when an object is told that something is wrong with it, or the request would be refused",
     ),
@@ -72,9 +75,10 @@ def command(
     for line in (*sources.remarks, *told):
         click.echo(line, err=True)
     if envoy_bootstrap:
-        raise click.ClickException("the static bootstrap is not available in this version")
-    if model is None:
+        click.echo(as_text(bootstrap(lowered.gateway), "yaml" if output == "table" else output), nl=False)
+    elif model is None:
         click.echo(printed(lowered, output), nl=False)
+    if envoy_bootstrap or model is None:
         context.exit(int(bool(told or sources.remarks)))
     request = request_for(
         lowered.gateway, model, user=user, priority=priority, prompt_bytes=prompt_bytes, headers=headers

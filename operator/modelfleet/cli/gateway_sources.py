@@ -18,6 +18,7 @@ from modelfleet.cli.checks import is_ours, schema_remarks
 from modelfleet.cli.manifests import Manifest, given
 from modelfleet.cli.remarks import in_order
 from modelfleet.gateway.lower.objects import Objects
+from modelfleet.gateway.lower.secrets import API_KEYS_TYPE, name_of
 
 KINDS: Mapping[str, type[ApiModel]] = {
     "ModelDeployment": ModelDeployment,
@@ -42,8 +43,8 @@ def from_manifests(paths: tuple[str, ...], more: tuple[str, ...]) -> Sources:
     good = [manifest.data for manifest in manifests if is_ours(manifest) and not [*schema_remarks([manifest])]]
     secrets = [_with_namespace(manifest) for manifest in manifests if _is_secret(manifest)]
     objects = objects_of(good, secrets)
-    assumed = () if secrets else assumed_secrets(objects)
-    notes = ["no Secrets among the manifests: what policies name is taken to exist"] if assumed else []
+    assumed = assumed_secrets(objects)
+    notes = [f"not among the manifests, and taken to exist: {_named(assumed)}"] if assumed else []
     return Sources(with_secrets(objects, assumed), tuple(map(str, remarks)), tuple(notes))
 
 
@@ -62,7 +63,7 @@ def from_cluster(kubeconfig: Path | None, context: str | None) -> Sources:
             remarks.append(f"{raw['kind']} {name}: {explain(error)}")
     read = objects_of(objects, found.secrets)
     assumed = [one for one in assumed_secrets(read) if one["metadata"]["namespace"] in found.unreadable]
-    notes = [f"Secrets of {name} may not be read: what policies name is taken to exist" for name in found.unreadable]
+    notes = [f"may not be read, and taken to exist: {_named(assumed)}"] if assumed else []
     return Sources(with_secrets(read, assumed), tuple(remarks), tuple(notes))
 
 
@@ -80,6 +81,13 @@ def objects_of(ours: Iterable[Mapping[str, Any]], secrets: Sequence[Mapping[str,
 def with_secrets(objects: Objects, secrets: Iterable[Mapping[str, Any]]) -> Objects:
     """Return *objects* with more Secrets."""
     return Objects(objects.fleets, objects.policies, objects.caches, (*objects.secrets, *secrets))
+
+
+def _named(secrets: Sequence[Mapping[str, Any]]) -> str:
+    callers = [secret for secret in secrets if secret["type"] == API_KEYS_TYPE]
+    namespaces = sorted({secret["metadata"]["namespace"] for secret in callers})
+    providers = [f"Secret {name_of(secret)}" for secret in secrets if secret not in callers]
+    return ", ".join([*(f"keys of callers in namespace {name}" for name in namespaces), *providers])
 
 
 def _is_secret(manifest: Manifest) -> bool:

@@ -20,8 +20,13 @@ class PlainDumper(yaml.SafeDumper):
         return True
 
 
+AMBIGUOUS = frozenset("yYnN")
+"""Texts that PyYAML leaves bare, and that YAML 1.1 and Envoy read as booleans."""
+
+
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = "|" if "\n" in text else "'" if text in AMBIGUOUS else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 PlainDumper.add_representer(str, _text)

@@ -37,8 +37,8 @@ def holds(match: HeaderMatch, values: Collection[str]) -> bool:
     """
     Return whether a header with *values*, one for each of its fields, meets *match*.
 
-    Measured with Envoy 1.40: it is enough that one of them does. They are not joined (its `match_headers_individually`),
-    and no value is split at commas.
+    Measured with Envoy 1.40: it is enough that one of them does. They are not joined, as its feature
+    `match_headers_individually` says, and no value is split at commas.
     """
     match match.test:
         case HeaderTest.EXACT:
