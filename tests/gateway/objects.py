@@ -103,8 +103,9 @@ def provider_secret(name: str = "openai", entry: str = "api-key") -> dict[str, A
 
 
 def setting(**fields: Any) -> Setting:
-    """Return the platform's choices, with *fields* by their names in the platform file."""
-    return Setting(GatewaySettings.model_validate(fields), ACCELERATORS)
+    """Return the platform's choices, with *fields* by their names in the platform file; Secrets may be read."""
+    defaults = {"secretNamespaces": [NAMESPACE, "x", "other"]}
+    return Setting(GatewaySettings.model_validate({**defaults, **fields}), ACCELERATORS)
 
 
 def lowered(*objects: Any, **fields: Any) -> Lowered:

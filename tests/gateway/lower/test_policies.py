@@ -141,6 +141,13 @@ def test_selector_that_selects_nothing_lets_nobody_in_and_is_told() -> None:
     assert condition(found, "ResolvedRefs").reason == "RefNotFound"
 
 
+def test_namespace_whose_secrets_may_not_be_read_is_told_so() -> None:
+    found = lowered(fleet(), policy(auth={"apiKeys": {}}), secretNamespaces=["x"])
+
+    assert condition(found, "ResolvedRefs").reason == "SecretNamespaceNotListed"
+    assert "`secrets.namespaces`" in condition(found, "ResolvedRefs").message
+
+
 def test_problems_of_keys_are_told_to_the_policies_that_select_their_secret() -> None:
     broken = secret("a", labels={"tier": "gold"}, ada="short")
     gold = {"apiKeys": {"secretSelector": {"matchLabels": {"tier": "gold"}}}}

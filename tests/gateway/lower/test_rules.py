@@ -188,6 +188,15 @@ def test_backend_that_cannot_be_used_is_left_out_and_told(
     assert only_rule(made(nothing)).final == UNAVAILABLE
 
 
+def test_provider_key_in_a_namespace_whose_secrets_may_not_be_read_is_told_so() -> None:
+    external = outside(apiKeySecretRef={"name": "openai"})
+
+    found = lowered(policy(rule(external)), allowedHosts=["api.example.com"], secretNamespaces=[])
+
+    assert condition(found, "ResolvedRefs").reason == "SecretNamespaceNotListed"
+    assert only_rule(found).tries == ()
+
+
 def test_rule_with_nothing_left_gives_its_own_static_answer() -> None:
     static = {"static": {"status": 529, "message": "later"}}
 

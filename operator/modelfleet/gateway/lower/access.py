@@ -50,7 +50,8 @@ def policy_access(
     if not (auth.api_keys and auth.api_keys.secret_selector.match_labels):
         selected = [secret for secret in selected if secret.is_typed]
     provider = _jwt_provider(auth.jwt) if auth.jwt else None
-    problems = [*_secret_problems(policy, selected, problems_by_secret)]
+    unseen = None if secrets else setting.unseen(policy.metadata.namespace)
+    problems = [*_secret_problems(policy, selected, problems_by_secret, unseen)]
     if provider and not setting.allows_host(host_of(provider.jwks_uri)):
         message = host_message(host_of(provider.jwks_uri), "auth.jwt.jwksUri")
         problems.append(unresolved(Reason.HOST_NOT_ALLOWED, message))
@@ -70,12 +71,15 @@ def _scopes(secrets: Collection[KeySecret]) -> tuple[str, ...]:
 
 
 def _secret_problems(
-    policy: RoutePolicy, selected: Collection[KeySecret], settled: Mapping[str, tuple[Problem, ...]]
+    policy: RoutePolicy,
+    selected: Collection[KeySecret],
+    settled: Mapping[str, tuple[Problem, ...]],
+    unseen: str | None,
 ) -> Iterator[Problem]:
     if policy.spec.auth and policy.spec.auth.api_keys and not _scopes(selected):
-        found = "found none in this namespace"
-        message = f"`auth.apiKeys.secretSelector` must select Secrets of type modelfleet.dev/api-keys, {found}."
-        yield unresolved(Reason.REF_NOT_FOUND, message)
+        found = unseen or "found none in this namespace"
+        message = f"`auth.apiKeys.secretSelector` must select Secrets of type modelfleet.dev/api-keys; {found}."
+        yield unresolved(Reason.SECRET_NAMESPACE_NOT_LISTED if unseen else Reason.REF_NOT_FOUND, message)
     for secret in selected:
         yield from settled.get(secret.name, secret.problems)
 

@@ -61,9 +61,7 @@ def external_target(external: External, neighbours: Neighbours, *, field: str) -
     ref = external.api_key_secret_ref
     key = SecretKey(neighbours.namespace, ref.name, ref.key) if ref else None
     if key is not None and key not in neighbours.provider_keys:
-        found = f'found no usable entry "{key.key}" in Secret {key.namespace}/{key.secret}'
-        message = f"`{field}.apiKeySecretRef` must name a key of a Secret of type modelfleet.dev/provider-key, {found}."
-        return unresolved(Reason.REF_NOT_FOUND, message)
+        return _no_key(key, neighbours.setting.unseen(key.namespace), field)
     provider = _named(external, key, neighbours.namespace)
     return Target(Backend(BackendKind.EXTERNAL, provider.name), external.host, provider)
 
@@ -100,6 +98,14 @@ def rejected_names(fleet: ModelDeployment, names: Collection[str]) -> list[str]:
         return []
     own = {*fleet.served_names, fleet.canonical_name, *(adapter.name for adapter in fleet.spec.model.adapters)}
     return sorted(set(names) - own)
+
+
+def _no_key(key: SecretKey, unseen: str | None, field: str) -> Problem:
+    found = f'found no usable entry "{key.key}" in Secret {key.namespace}/{key.secret}' + (
+        f"; {unseen}" if unseen else ""
+    )
+    message = f"`{field}.apiKeySecretRef` must name a key of a Secret of type modelfleet.dev/provider-key, {found}."
+    return unresolved(Reason.SECRET_NAMESPACE_NOT_LISTED if unseen else Reason.REF_NOT_FOUND, message)
 
 
 def _alias_message(fleet: ModelDeployment, strange: list[str], field: str) -> str:

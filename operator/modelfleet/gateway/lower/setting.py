@@ -21,6 +21,12 @@ class Setting:
         """Return which names belong to which namespace, by pattern."""
         return self.gateway.names
 
+    def unseen(self, namespace: str) -> str | None:
+        """Return why no Secret of *namespace* is seen; None where they may be read."""
+        if namespace in self.gateway.secret_namespaces:
+            return None
+        return f'"{namespace}" is not in the chart\'s value `secrets.namespaces`, so that its Secrets may not be read'
+
     def allows_host(self, host: str) -> bool:
         """Return whether *host* is one of `gateway.external.allowedHosts`, or matches one such as `*.example.com`."""
         return any(fnmatchcase(host, pattern) for pattern in self.gateway.allowed_hosts)
