@@ -24,10 +24,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from modelfleet.gateway.ir import Backend, BackendKind, Retries, RouteTable, Rule, Split
+from modelfleet.gateway.ir import Backend, BackendKind, Retries, RouteTable, Rule, Shed, Split
 
 FINAL = "final"
 """The target of the relay that gives the rule's static answer."""
+BUSY = "busy"
+"""The target of the relay that refuses what is of too low a priority for a fleet that is nearly full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Member:
     """Where one try of a chain goes."""
 
     target: str
-    """target is the name of a pool or provider, or `FINAL`."""
+    """target is the name of a pool or provider, `FINAL` or `BUSY`."""
     is_direct: bool
     """is_direct says that the pool itself is the member; else the relay is, and leads there."""
 
@@ -92,11 +94,17 @@ def chains(table: RouteTable, rule: Rule) -> tuple[tuple[Chain, ...], ...]:
     return tuple(begun)
 
 
-def all_chains(table: RouteTable) -> Iterator[Chain]:
-    """Yield every chain of *table*."""
-    for rule in table.rules:
-        for begun in chains(table, rule):
-            yield from begun
+def busy_chain(table: RouteTable, rule: Rule) -> Chain:
+    """Return the chain that refuses requests of low priority."""
+    return Chain(f"{table.name}/{rule.name}/{BUSY}", None, (Member(BUSY, is_direct=False),))
+
+
+def all_chains(table: RouteTable, rule: Rule) -> Iterator[Chain]:
+    """Yield every chain of *rule*."""
+    for begun in chains(table, rule):
+        yield from begun
+    if rule.shed is Shed.REJECT:
+        yield busy_chain(table, rule)
 
 
 def tries_of(rule: Rule) -> int:

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 
 from modelfleet.gateway.ir import BackendKind, OutlierDetection, Pool, Retries, RouteTable, Rule
 from modelfleet.gateway.render.affinity import load_balancing
-from modelfleet.gateway.render.chains import Chain, chains
+from modelfleet.gateway.render.chains import Chain, all_chains
 from modelfleet.gateway.render.headers import PREFIX, TARGET
 from modelfleet.gateway.render.operator import OperatorAccess, mutual_tls
 from modelfleet.gateway.render.relay import UNLIMITED, member
 from modelfleet.gateway.render.retries import no_retry_limits, retry_limits
-from modelfleet.gateway.render.specifier import LOW_PRIORITY_PENDING
 from modelfleet.gateway.render.types import Resource, ads, extension, typed
 
 IDLE_SECONDS = 1
@@ -78,11 +77,10 @@ def _breakers(pool: Pool) -> Resource:
     what is above it to everybody else. Each pool of connections may always have one.
     """
     most = {"max_connections": UNLIMITED, "max_requests": UNLIMITED, **retry_limits(Retries())}
-    queues = {"DEFAULT": LOW_PRIORITY_PENDING, "HIGH": pool.queue_limit}
     connections = {"DEFAULT": pool.low_priority_connections_per_pod, "HIGH": pool.connections_per_pod}
     return {
         "thresholds": [
-            {"priority": priority, "max_pending_requests": limit, **most} for priority, limit in queues.items()
+            {"priority": priority, "max_pending_requests": pool.queue_limit, **most} for priority in connections
         ],
         "per_host_thresholds": [
             {"priority": priority, "max_connections": limit} for priority, limit in connections.items()
@@ -122,11 +120,10 @@ def _outliers(outliers: OutlierDetection) -> Resource:
 
 
 def _of_rule(table: RouteTable, rule: Rule, pools: Mapping[str, Pool]) -> Iterator[Resource]:
-    for begun in chains(table, rule):
-        for chain in begun:
-            if not chain.is_plain:
-                yield _composite(table, chain, rule, pools)
-                yield from (member(_name(table, one.target), one.target) for one in chain.members if not one.is_direct)
+    for chain in all_chains(table, rule):
+        if not chain.is_plain:
+            yield _composite(table, chain, rule, pools)
+            yield from (member(_name(table, one.target), one.target) for one in chain.members if not one.is_direct)
 
 
 def _composite(table: RouteTable, chain: Chain, rule: Rule, pools: Mapping[str, Pool]) -> Resource:

@@ -19,7 +19,7 @@ def route_match(match: Match) -> Resource:
     if match.users:
         conditions.append(one_of(USER, match.users))
     if match.priority is not None:
-        conditions.append(one_of(PRIORITY, [match.priority]))
+        conditions.append(one_of(PRIORITY, [match.priority.value]))
     return {"prefix": "/", **({"headers": conditions} if conditions else {})}
 
 

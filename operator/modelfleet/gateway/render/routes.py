@@ -10,7 +10,7 @@ from dataclasses import replace
 from modelfleet.gateway.ir import BackendKind, Frame, Match, Pool, Priority, RouteTable, Rule, Shed
 from modelfleet.gateway.render import affinity, authentication, limits
 from modelfleet.gateway.render.access_log import attribution
-from modelfleet.gateway.render.chains import chains, is_plain, tries_of
+from modelfleet.gateway.render.chains import busy_chain, chains, tries_of
 from modelfleet.gateway.render.headers import NO_MODEL, PREFIX, START
 from modelfleet.gateway.render.matches import route_match
 from modelfleet.gateway.render.operator import OPERATOR_API
@@ -99,7 +99,7 @@ def _action(table: RouteTable, rule: Rule, pools: Mapping[str, Pool], *, is_low:
         "retry_policy": retry_policy(rule),
         **({"hash_policy": affinity.hash_policy()} if shared else {}),
     }
-    never_again = {"response_headers_to_remove": [NEVER_AGAIN]} if rule.final else {}
+    never_again = {"response_headers_to_remove": [NEVER_AGAIN]} if rule.final or rule.shed else {}
     return {
         "route": action,
         "request_headers_to_add": list(_added(rule, pools, is_low=is_low)),
@@ -110,10 +110,13 @@ def _action(table: RouteTable, rule: Rule, pools: Mapping[str, Pool], *, is_low:
 
 def _target(table: RouteTable, rule: Rule, pools: Mapping[str, Pool], *, is_low: bool) -> Resource:
     begun = chains(table, rule)
-    if is_plain(rule) or (len(begun) == 1 and len(begun[0]) == 1):
+    if is_low and rule.shed is Shed.REJECT:
+        # What is left of the stages is for requests whose try failed.
+        begun = (*begun[:1], (busy_chain(table, rule),))
+        return specifier(replace(rule, tries=rule.tries[:1]), begun, pools, is_low=True)
+    if len(begun) == 1 and len(begun[0]) == 1:
         return {"cluster": begun[0][0].name}
-    spills = not (is_low and rule.shed is Shed.REJECT)
-    return specifier(rule, begun, pools, is_low=is_low, spills=spills)
+    return specifier(rule, begun, pools, is_low=is_low)
 
 
 def _added(rule: Rule, pools: Mapping[str, Pool], *, is_low: bool) -> Iterator[Resource]:

@@ -6,17 +6,22 @@ passes over every stage whose choice is full. A share that grows takes requests 
 chosen is the interval, in the order of the backends, that the hash falls into.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import zip_longest
 
 from modelfleet.gateway.ir import BackendKind, Pool, Rule
-from modelfleet.gateway.render.chains import Chain, Stage, stages
+from modelfleet.gateway.render.chains import Chain, stages
 from modelfleet.gateway.render.types import Resource, typed
 
 LUA = "extensions.router.cluster_specifiers.lua.v3.LuaConfig"
-LOW_PRIORITY_PENDING = 8
-"""Requests of low priority that may wait for a connection: as many as connections may be opening at once."""
+LOW_PRIORITY_QUEUE = 4
+"""
+How many requests of low priority may wait for a connection that is not being opened for them.
+
+A full fleet serves them over one connection to each pod: more of them would wait long.
+"""
 RACING = 16
 """
 For how many requests at most the queue has places left when it counts as full: several threads may see the last one.
@@ -26,20 +31,15 @@ What loses that race is refused by the pool's breaker, and goes nowhere else.
 
 
 def specifier(
-    rule: Rule,
-    begun: Sequence[Sequence[Chain]],
-    pools: Mapping[str, Pool],
-    *,
-    is_low: bool = False,
-    spills: bool = True,
+    rule: Rule, begun: Sequence[Sequence[Chain]], pools: Mapping[str, Pool], *, is_low: bool = False
 ) -> Resource:
     """
     Return the part of a RouteAction that picks one of *begun*, the chains of *rule* by stage.
 
-    *is_low* is about requests of low priority that count as such; without *spills* a full pool keeps its requests,
-    which its breaker then refuses.
+    *is_low* is about requests of low priority that count as such.
     """
-    source = f"local STAGES = {_stages(rule, begun, pools, is_low=is_low, spills=spills)}\n{_script()}"
+    rows = ", ".join(_stages(rule, begun, pools, is_low=is_low))
+    source = f"local IS_LOW = {str(is_low).lower()}\nlocal STAGES = {{{rows}}}\n{_script()}"
     config = typed(LUA, source_code={"inline_string": source}, default_cluster=begun[0][0].name)
     return {"inline_cluster_specifier_plugin": {"extension": {"name": "choose", "typed_config": config}}}
 
@@ -49,27 +49,15 @@ def _script() -> str:
     return (files("modelfleet.gateway.render") / "lua" / "choose.lua").read_text()
 
 
-def _stages(
-    rule: Rule, begun: Sequence[Sequence[Chain]], pools: Mapping[str, Pool], *, is_low: bool, spills: bool
-) -> str:
-    steps = stages(rule)
-    rows = []
-    for index, chains in enumerate(begun):
-        stage = steps[index] if index < len(steps) else None
-        rows.append(_stage(stage, chains, pools, is_low=is_low, spills=spills))
-    return "{" + ", ".join(rows) + "}"
-
-
-def _stage(
-    stage: Stage | None, chains: Sequence[Chain], pools: Mapping[str, Pool], *, is_low: bool, spills: bool
-) -> str:
-    weights = [weight for _, weight in stage.split.backends] if stage else [1]
-    choices = ", ".join(
-        f"{{{weight}, {_text(chain.name)}{_limit(chain, pools, is_low=is_low) if spills else ''}}}"
-        for weight, chain in zip(weights, chains, strict=True)
-    )
-    sticky = f"sticky = {_text(stage.split.sticky_header)}, " if stage and stage.split.sticky_header else ""
-    return f"{{{sticky}total = {sum(weights)}, {choices}}}"
+def _stages(rule: Rule, begun: Sequence[Sequence[Chain]], pools: Mapping[str, Pool], *, is_low: bool) -> Iterator[str]:
+    for stage, chains in zip_longest(stages(rule), begun):
+        weights = [weight for _, weight in stage.split.backends] if stage else [1]
+        choices = ", ".join(
+            f"{{{weight}, {_text(chain.name)}{_limit(chain, pools, is_low=is_low)}}}"
+            for weight, chain in zip(weights, chains or (), strict=True)
+        )
+        sticky = f"sticky = {_text(stage.split.sticky_header)}, " if stage and stage.split.sticky_header else ""
+        yield f"{{{sticky}total = {sum(weights)}, {choices}}}"
 
 
 def _limit(chain: Chain, pools: Mapping[str, Pool], *, is_low: bool) -> str:
@@ -77,8 +65,8 @@ def _limit(chain: Chain, pools: Mapping[str, Pool], *, is_low: bool) -> str:
     if chain.first is None or chain.first.kind is not BackendKind.FLEET:
         return ""
     limit = pools[chain.first.name].queue_limit
-    limit = min(limit, LOW_PRIORITY_PENDING) if is_low else limit
-    return f", {_text(chain.first.name)}, {limit - min(RACING, limit // 4)}"
+    most = LOW_PRIORITY_QUEUE if is_low else limit - min(RACING, limit // 4)
+    return f", {_text(chain.first.name)}, {most}"
 
 
 def _text(value: str) -> str:

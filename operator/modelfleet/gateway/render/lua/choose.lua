@@ -1,4 +1,5 @@
--- STAGES comes before: each has `total`, perhaps `sticky`, and its choices {weight, chain, pool, most that may wait for it}.
+-- Before this come IS_LOW, and STAGES: each has `total`, perhaps `sticky`, and its choices {weight, chain, pool, most that
+-- may wait for it}.
 
 local bit = require("bit")
 
@@ -34,13 +35,20 @@ local function choice(stage, headers)
   return stage[#stage]
 end
 
+-- A request waits too while its connection is opened. Few of low priority may wait, so those are left out.
+local function waiting(cluster)
+  local pending = cluster:numPendingRequests()
+  if not IS_LOW then return pending end
+  return pending + cluster:numRequests() - cluster:numConnections()
+end
+
 function envoy_on_route(handle)
   local headers, first = handle:headers(), nil
   for i = 1, #STAGES do
     local chosen = choice(STAGES[i], headers)
     first = first or chosen
     local cluster = chosen[3] and handle:getCluster(chosen[3])
-    if not cluster or cluster:numPendingRequests() < chosen[4] then return chosen[2] end
+    if not cluster or waiting(cluster) < chosen[4] then return chosen[2] end
   end
   return first[2]
 end
