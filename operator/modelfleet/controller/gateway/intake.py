@@ -28,13 +28,15 @@ class Intake:
     """
     Feeds the compiler, remembers whose endpoints changed, and calls *wake* when there is something to publish.
 
-    An object that cannot be read, as when an older CRD let it in, keeps the place of its last good version.
+    An object that cannot be read, as when an older CRD let it in, keeps the place of its last good version. Each version
+    is taken in once: whoever begins to lead asks for everything again, and a changed label is told with the old object.
     """
 
     def __init__(self, compiler: Compiler, vector: Vector, *, wake: Callable[[], None]) -> None:
         self._compiler = compiler
         self._vector = vector
         self._wake = wake
+        self._taken: dict[tuple[Resource, Id], int] = {}
         self.endpoints: set[Id] = set()
         """The fleets whose EndpointSlices changed since this was emptied."""
         self.generations: dict[Id, int] = {}
@@ -46,9 +48,9 @@ class Intake:
         """Take in a change of one object that is watched across the cluster; others are passed over."""
         if resource not in INPUTS:
             return
-        meta = obj["metadata"]
-        self._vector.see(str(resource), int(meta["resourceVersion"]))
         is_gone = event_type == DELETED
+        if not self._is_news(resource, obj, is_gone=is_gone):
+            return
         if resource == ENDPOINTSLICES:
             self._note_slice(obj)
         elif resource == FLEETS:
@@ -59,6 +61,19 @@ class Intake:
             self._note_policy(obj, is_gone=is_gone)
             self._put(self._compiler.put_policy, obj, None if is_gone else _read_policy)
         self._wake()
+
+    def _is_news(self, resource: Resource, obj: Json, *, is_gone: bool) -> bool:
+        """Note the version of *obj*, and return whether it is to be taken in."""
+        meta = obj["metadata"]
+        key, version = (resource, (meta["namespace"], meta["name"])), int(meta["resourceVersion"])
+        self._vector.see(str(resource), version)
+        known = self._taken.get(key, -1)
+        if is_gone:
+            self._taken.pop(key, None)
+            return True
+        self._taken[key] = max(known, version)
+        # An older slice tells whose it was.
+        return version > known or (resource == ENDPOINTSLICES and version < known)
 
     def secret(self, event_type: str, secret: Json) -> None:
         """Take in a change of one Secret."""
