@@ -61,7 +61,7 @@ class Reason(StrEnum):
     DOES_NOT_DIVIDE = "DoesNotDivide"
     """The tensor-parallel size does not divide the model's heads, layers or quantization blocks as vLLM requires."""
     DUPLICATE_KEY = "DuplicateKey"
-    """Two users have the same API key; neither can be told from the other, so that none has it."""
+    """Two users have the same API key; it counts as that of the older Secret, then of the first by name."""
     ENGINE_REJECTS_ALIAS = "EngineRejectsAlias"
     """The engine of a backend answers only to its own names, since its vLLM is too old for a policy's."""
     ENGINE_VERSION = "EngineVersion"

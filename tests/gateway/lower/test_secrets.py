@@ -112,6 +112,7 @@ def test_key_of_two_users_of_one_secret_belongs_to_the_first_by_name() -> None:
 
     assert [key.user for key in read.keys] == ["ada"]
     assert '`data["ada"]` and `data["bob"]` must not hold the same key: it counts as "ada"' in said(read)[0]
+    assert read.problems[0].reason == "DuplicateKey"
 
 
 def test_key_that_is_written_twice_for_one_user_counts_once() -> None:

@@ -84,12 +84,14 @@ def read_keys(secret: Secret) -> KeySecret:
     problems: list[str] = []
     team, priority = labels.get(TEAM_LABEL, ""), _priority(labels.get(PRIORITY_LABEL), problems)
     found: dict[str, ApiKey] = {}
+    shared: list[str] = []
     for user, text in _texts(secret, problems):
         for key in _keys_of(user, text, problems):
             owner = found.setdefault(key, ApiKey(key, scope=name, user=user, team=team, priority=priority))
             if owner.user != user:
-                problems.append(_shared_by_users(owner.user, user))
-    return KeySecret(name, _created(metadata), tuple(found.values()), _about(name, problems), labels)
+                shared.append(_shared_by_users(owner.user, user))
+    said = (*_about(name, problems), *_about(name, shared, Reason.DUPLICATE_KEY))
+    return KeySecret(name, _created(metadata), tuple(found.values()), said, labels)
 
 
 def settle(secrets: Iterable[KeySecret]) -> Keys:
@@ -190,8 +192,8 @@ def _wrong_type(name: str, secret: Secret, wanted: str) -> Problem:
     return _about(name, [f'`type` must be {wanted}, found "{secret.get("type", "Opaque")}"'])[0]
 
 
-def _about(name: str, messages: Iterable[str]) -> tuple[Problem, ...]:
-    return tuple(unresolved(Reason.INVALID_SECRET, f"Secret {name}: {message}.") for message in messages)
+def _about(name: str, messages: Iterable[str], reason: Reason = Reason.INVALID_SECRET) -> tuple[Problem, ...]:
+    return tuple(unresolved(reason, f"Secret {name}: {message}.") for message in messages)
 
 
 def _created(metadata: Mapping[str, Any]) -> datetime:
