@@ -39,7 +39,7 @@ def install_chart(
     """Install or upgrade the Helm chart, and return when all replicas are ready, or at once when it *waits* not."""
     # The tag stays the same, so that an upgrade with another image must change something else of the pods.
     image = (f"image.tag={IMAGE_TAG}", f"podAnnotations.image={operator_image.archive().stem}")
-    given = (*image, *(gateway_values() if with_gateway else ()), *values)
+    given = (*image, *(gateway_values() if with_gateway else ("gateway.enabled=false",)), *values)
     settings = [word for value in given for word in ("--set", value)]
     what = "operator and gateway" if with_gateway else "operator"
     with progress.step(f"{what} installed with the chart{', 2 replicas ready' if waits else ''}"):

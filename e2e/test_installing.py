@@ -11,6 +11,8 @@ from e2e.installation import MANIFEST, OPERATOR_NAMESPACE, RELEASE, helm
 from e2e.operators import Operators, containerd
 from e2e.streams import complete
 
+OPERATOR = "modelfleet-operator"
+
 
 @pytest.fixture(scope="module")
 def serving(shared_namespace: Namespace) -> Iterator[Namespace]:
@@ -54,5 +56,6 @@ def _without_crds() -> list[Json]:
 
 def _published_image() -> str:
     """Return the image of the manifest by its full name."""
-    [operator] = [one for one in _objects() if one["kind"] == "Deployment"]
+    deployments = (one for one in _objects() if one["kind"] == "Deployment")
+    [operator] = [one for one in deployments if one["metadata"]["name"] == OPERATOR]
     return f"docker.io/{operator['spec']['template']['spec']['containers'][0]['image']}"

@@ -25,9 +25,15 @@ def default_objects(helm: Helm) -> list[Object]:
 
 
 @pytest.fixture(scope="session")
-def gateway_objects(helm: Helm) -> list[Object]:
-    """Return what the chart installs with a gateway and the defaults otherwise; to be read only."""
-    return helm.render({"gateway": {"enabled": True}})
+def gateway_objects(default_objects: list[Object]) -> list[Object]:
+    """Return the same for tests about the gateway, which is there by default."""
+    return default_objects
+
+
+@pytest.fixture(scope="session")
+def bare_objects(helm: Helm) -> list[Object]:
+    """Return what the chart installs without a gateway and the defaults otherwise; to be read only."""
+    return helm.render({"gateway": {"enabled": False}})
 
 
 @pytest.fixture(scope="session")

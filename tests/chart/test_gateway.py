@@ -32,10 +32,10 @@ def names(objects: list[Object]) -> set[str]:
     return {obj["metadata"]["name"] for obj in objects}
 
 
-def test_without_a_gateway_there_is_none_of_it(default_objects: list[Object]) -> None:
-    assert not names(default_objects) & {GATEWAY, "modelfleet-xds", "modelfleet-operator-own"}
-    assert platform_file(default_objects)["gateway"]["enabled"] is False
-    assert [port["name"] for port in container(default_objects)["ports"]] == ["http"]
+def test_without_a_gateway_there_is_none_of_it(bare_objects: list[Object]) -> None:
+    assert not names(bare_objects) & {GATEWAY, "modelfleet-xds", "modelfleet-operator-own"}
+    assert platform_file(bare_objects)["gateway"]["enabled"] is False
+    assert [port["name"] for port in container(bare_objects)["ports"]] == ["http"]
 
 
 def test_a_new_pod_serves_before_an_old_one_drains(gateway_objects: list[Object]) -> None:

@@ -44,7 +44,7 @@ def test_a_gateway_is_told_with_its_address_and_who_gets_in(helm: Helm) -> None:
     assert "It admits nobody yet" in plain
     assert "https://modelfleet-gateway.modelfleet-system/v1" in tls
     assert "It admits nobody yet" not in tls
-    assert "gateway" not in notes(helm)
+    assert "gateway" not in notes(helm, {"gateway": {"enabled": False}})
 
 
 def test_a_gateway_for_everybody_is_warned_about(helm: Helm) -> None:

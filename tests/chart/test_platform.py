@@ -25,6 +25,7 @@ def test_the_chart_changes_no_default_of_the_operator(default_objects: list[Obje
     assert rendered == Platform(
         catalogue=rendered.catalogue,
         network=Platform().network.model_copy(update={"allowed_peers": peers}),
+        gateway=Platform().gateway.model_copy(update={"enabled": True}),
     )
 
 

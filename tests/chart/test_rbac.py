@@ -62,10 +62,10 @@ def roles(objects: Iterable[Object]) -> list[Object]:
     return [obj for obj in objects if obj["kind"] in ("ClusterRole", "Role")]
 
 
-def test_the_operator_may_do_exactly_this(default_objects: list[Object]) -> None:
-    assert rights(find(default_objects, "ClusterRole", OPERATOR)) == table(OPERATOR_RIGHTS)
-    assert rights(find(default_objects, "ClusterRole", "modelfleet-crds")) == table(CRD_RIGHTS)
-    assert rights(find(default_objects, "Role", "modelfleet-leader-election")) == table(LEASE_RIGHTS)
+def test_the_operator_may_do_exactly_this(bare_objects: list[Object]) -> None:
+    assert rights(find(bare_objects, "ClusterRole", OPERATOR)) == table(OPERATOR_RIGHTS)
+    assert rights(find(bare_objects, "ClusterRole", "modelfleet-crds")) == table(CRD_RIGHTS)
+    assert rights(find(bare_objects, "Role", "modelfleet-leader-election")) == table(LEASE_RIGHTS)
 
 
 def test_the_operator_may_watch_what_it_watches_and_write_its_children(default_objects: list[Object]) -> None:
@@ -82,10 +82,10 @@ def test_with_a_gateway_the_operator_may_watch_more(gateway_objects: list[Object
     assert not [resource for resource in watched if not {"list", "watch"} <= allowed[resource]]
 
 
-def test_no_role_names_secrets_or_uses_a_wildcard(default_objects: list[Object]) -> None:
+def test_no_role_names_secrets_or_uses_a_wildcard(bare_objects: list[Object]) -> None:
     words = {
         word
-        for role in roles(default_objects)
+        for role in roles(bare_objects)
         for rule in role["rules"]
         for word in (*rule["apiGroups"], *rule["resources"], *rule["verbs"])
     }
@@ -150,7 +150,7 @@ def test_leases_other_than_its_own_are_out_of_reach(default_objects: list[Object
 
 
 def test_an_operator_of_some_namespaces_has_its_rights_there_alone(helm: Helm) -> None:
-    objects = helm.render({"watchNamespaces": ["team-a", "team-b"]})
+    objects = helm.render({"watchNamespaces": ["team-a", "team-b"], "gateway": {"enabled": False}})
     granted = [role for role in roles(objects) if role["metadata"]["name"] == OPERATOR]
 
     assert [(role["kind"], role["metadata"]["namespace"]) for role in granted] == [
@@ -172,6 +172,7 @@ def test_every_role_is_bound_to_the_operator(default_objects: list[Object]) -> N
         ("ClusterRole", OPERATOR),
         ("ClusterRole", "modelfleet-crds"),
         ("Role", "modelfleet-leader-election"),
+        ("Role", "modelfleet-operator-own"),
     }
 
 
