@@ -1,6 +1,6 @@
 """Histories of objects that come, change and go, for whatever must not depend on the way."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -27,7 +27,7 @@ FLEETS = st.builds(
     created=DATES,
     exposure=st.sampled_from([None, "Direct", "PolicyOnly"]),
 )
-KEYED = {"apiKeySecretRef": {"name": "openai", "key": "api-key"}}
+KEYED: dict[str, Any] = {"apiKeySecretRef": {"name": "openai", "key": "api-key"}}
 FALLBACK = st.sampled_from([[], [objects.to("c")], [objects.outside()], [objects.outside(**KEYED)]])
 POLICIES = st.builds(
     lambda name, backend, fallback, **rest: objects.policy(
@@ -78,7 +78,7 @@ def id_of(thing: Thing) -> Id:
 def put(compiler: Compiler, key: Id, thing: Thing | None) -> None:
     """Tell *compiler* of a change."""
     kind, namespace, name = key
-    tell = {
+    tell: dict[type, Callable[[str, str, Any], None]] = {
         ModelDeployment: compiler.put_fleet,
         RoutePolicy: compiler.put_policy,
         CachePolicy: compiler.put_cache,

@@ -27,6 +27,7 @@ class Given:
         self.wakes += 1
 
     def see(self, resource: Resource, obj: Json, event: str = MODIFIED) -> None:
+        """Take in a change."""
         self.intake.observe(resource, event, obj)
 
     def models(self) -> dict[str, tuple[str, ...]]:

@@ -54,7 +54,8 @@ class Reflector:
     """
     Follows *resource* in *namespace*: *on_list* gets every whole list, *on_event* every change after it.
 
-    Failures are logged once per streak and tried again for ever; what was known stays known meanwhile.
+    Failures are logged once per streak and tried again for ever; what was known stays known meanwhile. What is known
+    never goes back to what a list showed that was overtaken by later changes.
     """
 
     def __init__(
@@ -65,36 +66,49 @@ class Reflector:
         self._on_list, self._on_event = on_list, on_event
         self.listed = asyncio.Event()
         """Set once everything was listed, or this was forbidden: what may not be read counts as nothing."""
-        self._listed_at = 0
+        self._listing = asyncio.Lock()
+        self._known_at = 0
+        """The version of the last list or change that was handed on."""
+        self._failures = 0
 
     async def run(self) -> None:
         """Follow until cancelled."""
         async with self._cluster.open_session() as session:
-            failures = 0
             while True:
                 try:
-                    version = await self._list()
-                    failures = 0
+                    async with self._listing:
+                        version = self._replace(*await self._list())
                     await self._watch_from(session, version)
-                except Expired:
-                    continue
                 except ClusterError as error:
-                    failures += 1
-                    self._tell(error, failures)
-                    if isinstance(error, Forbidden):
-                        self.listed.set()
-                    await asyncio.sleep(_pause(failures))
+                    self._failures += 1
+                    await self._outlive(error)
 
     async def relist(self) -> None:
         """List everything now, from a quorum; raise `ClusterError` when that fails."""
-        await self._list()
+        async with self._listing:
+            items, version = await self._list()
+            if int(version) >= self._known_at:  # else changes that came meanwhile are newer, and are not told again
+                self._replace(items, version)
 
-    async def _list(self) -> str:
-        items, version = await self._cluster.list(self._resource, self._namespace)
-        self._listed_at = int(version)
-        self._on_list(items, self._listed_at)
+    async def _list(self) -> tuple[list[Json], str]:
+        return await self._cluster.list(self._resource, self._namespace)
+
+    def _replace(self, items: list[Json], version: str) -> str:
+        """Hand on everything there is, and return the version to go on from."""
+        self._known_at = int(version)
+        self._on_list(items, self._known_at)
         self.listed.set()
         return version
+
+    async def _outlive(self, error: ClusterError) -> None:
+        """Pause before the next try, but for a version that is too old, which is no failure the first time."""
+        if isinstance(error, Forbidden):
+            self.listed.set()
+        if not isinstance(error, Expired):
+            self._tell(error)
+        elif self._failures == 1:
+            return
+        await asyncio.sleep(_pause(self._failures))
 
     async def _watch_from(self, session: aiohttp.ClientSession, version: str) -> None:
         """Hand on changes until the server says that *version* is too old, or does not answer."""
@@ -109,7 +123,8 @@ class Reflector:
         if event["type"] == "ERROR":
             raise from_answer(int(obj.get("code") or 0), json.dumps(obj).encode(), what=str(self))
         version: str = obj["metadata"]["resourceVersion"]
-        if event["type"] != "BOOKMARK" and int(version) > self._listed_at:
+        if event["type"] != "BOOKMARK" and int(version) > self._known_at:
+            self._known_at = int(version)
             self._on_event(event["type"], with_kind(self._resource, obj))
         return version
 
@@ -129,13 +144,14 @@ class Reflector:
                 response = await stack.enter_async_context(request)
                 if response.status != OK:
                     raise from_answer(response.status, await response.read(), what=str(self))
+                self._failures = 0
                 async for line in response.content:
                     yield json.loads(line)
         except (*SILENCE, ValueError) as error:
             raise from_silence(error, what=str(self)) from error
 
-    def _tell(self, error: ClusterError, failures: int) -> None:
-        if failures == 1:
+    def _tell(self, error: ClusterError) -> None:
+        if self._failures == 1:
             log.warning("a watch failed and is tried again", extra={"watch": str(self), "error": str(error)})
 
     def __str__(self) -> str:

@@ -28,8 +28,10 @@ class Intake:
     """
     Feeds the compiler, remembers whose endpoints changed, and calls *wake* when there is something to publish.
 
-    An object that cannot be read, as when an older CRD let it in, keeps the place of its last good version. Each version
-    is taken in once: whoever begins to lead asks for everything again, and a changed label is told with the old object.
+    An object that cannot be read, as when an older CRD let it in, keeps the place of its last good version.
+
+    Each version is taken in once: whoever begins to lead asks for everything again, and a changed label is told with
+    the old object.
     """
 
     def __init__(self, compiler: Compiler, vector: Vector, *, wake: Callable[[], None]) -> None:
