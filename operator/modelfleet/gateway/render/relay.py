@@ -87,7 +87,7 @@ def _manager(frame: Frame) -> Resource:
         "skip_xff_append": True,
         "server_header_transformation": "PASS_THROUGH",
         "internal_address_config": {"cidr_ranges": [{"address_prefix": "0.0.0.0", "prefix_len": 0}]},  # noqa: S104
-        "local_reply_config": local_reply_config(frame),
+        "local_reply_config": {"mappers": [_WITHOUT_KEY, *local_reply_config(frame)["mappers"]]},
     }
 
 
@@ -114,3 +114,27 @@ def _script() -> Resource:
         "name": "target",
         "typed_config": typed("extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": _source()}),
     }
+
+
+_WITHOUT_KEY: Resource = {
+    "filter": {
+        "extension_filter": extension(
+            "without-key",
+            "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+            expression="response.code_details == 'failed_to_inject_credential'",
+        )
+    },
+    "status_code": 503,
+    "body_format_override": {
+        "json_format": {
+            "error": {
+                "message": "The key of the provider is missing at the gateway.",
+                "type": "server_error",
+                "param": None,
+                "code": "provider_key_missing",
+                "request_id": "%REQ(X-REQUEST-ID)%",
+            }
+        }
+    },
+}
+"""Envoy says 401 where it has no key for a provider; but it is not the client's that is wrong."""
