@@ -5,11 +5,13 @@ import sys
 from e2e.lab import Progress
 
 from benchmarks import idle, many_fleets, spec_change
+from benchmarks.gateway import cpu
 
 BENCHMARKS = {
     "spec-change": (spec_change.run, "a spec change reaches the Deployment, with 100 fleets"),
     "many-fleets": (many_fleets.run, "1,000 fleets created at once, against plain applies"),
     "idle": (idle.run, "writes of a restarted and of an idle operator with 200 fleets (about 13 minutes)"),
+    "gateway-cpu": (cpu.run, "processor time of a request with everything on, against routing by body"),
 }
 
 

@@ -1,15 +1,19 @@
 """
 An engine that costs nearly nothing: OpenAI-shaped answers over raw sockets, whole or as a stream of events.
 
-`python -m benchmarks.gateway.mock_engine --port 9000 --events 16 --interval 0`
+`python -m benchmarks.gateway.mock_engine --port 9000 9001 --events 16 --interval 0`; each port is a replica, which says
+its port in the header `x-replica`.
 """
 
 import argparse
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+
+from benchmarks.gateway.limits import most_files
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 STREAMED = re.compile(rb'"stream": *true')
@@ -19,7 +23,6 @@ USAGE = {
     "total_tokens": 28,
     "prompt_tokens_details": {"cached_tokens": 8},
 }
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +38,16 @@ class Answers:
     """Seconds before a whole answer."""
 
 
-def answers(*, events: int, interval: float, delay: float) -> Answers:
-    """Return answers with *events* events in a stream, the one with the usage and `[DONE]` included."""
+def answers(port: int, *, events: int, interval: float, delay: float) -> Answers:
+    """Return what the replica at *port* answers: *events* events in a stream, with the usage and `[DONE]` among them."""
     message = {"role": "assistant", "content": "token " * events}
     body = json.dumps({"object": "chat.completion", "choices": [{"message": message}], "usage": USAGE}).encode()
     texts = [{"choices": [{"delta": {"content": "token "}}]} for _ in range(max(events - 2, 1))]
+    head = b"HTTP/1.1 200 OK\r\nx-replica: %d\r\ncontent-type: " % port
     said = [*(json.dumps(text) for text in texts), json.dumps({"choices": [], "usage": USAGE}), "[DONE]"]
     return Answers(
-        whole=HEAD + b"application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body,
-        head=HEAD + b"text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+        whole=head + b"application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body,
+        head=head + b"text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
         events=tuple(_chunk(f"data: {text}\n\n".encode()) for text in said),
         interval=interval,
         delay=delay,
@@ -109,21 +113,25 @@ class MockEngine(asyncio.Protocol):
             act()
 
 
-async def serve(port: int, given: Answers) -> None:
-    """Serve on loopback until cancelled."""
-    server = await asyncio.get_running_loop().create_server(lambda: MockEngine(given), "127.0.0.1", port, backlog=20000)
-    await server.serve_forever()
+async def serve(replicas: Mapping[int, Answers]) -> None:
+    """Serve *replicas*, by port, on loopback until cancelled."""
+    loop = asyncio.get_running_loop()
+    for port, given in replicas.items():
+        await loop.create_server(partial(MockEngine, given), "127.0.0.1", port, backlog=20000)
+    await asyncio.Event().wait()
 
 
 def main() -> None:
     """Serve as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", type=int, nargs="+", required=True)
     parser.add_argument("--events", type=int, default=16)
     parser.add_argument("--interval", type=float, default=0.0, help="seconds between two events")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before a whole answer")
     given = parser.parse_args()
-    asyncio.run(serve(given.port, answers(events=given.events, interval=given.interval, delay=given.delay)))
+    most_files()
+    kind = {"events": given.events, "interval": given.interval, "delay": given.delay}
+    asyncio.run(serve({port: answers(port, **kind) for port in given.port}))
 
 
 if __name__ == "__main__":
