@@ -92,7 +92,7 @@ def case(seed: int) -> Case:
     """Return a policy with up to four rules, which answers for the name `m<seed>`, and three requests for it."""
     chance = Random(seed)  # noqa: S311 (no secret)
     rules = [{"name": f"r{index}", **_rule(chance)} for index in range(chance.randint(1, 4))]
-    made = policy(*rules, name=f"p{seed}", models=[f"m{seed}"], auth=chance.choice(AUTHS))
+    made = policy(*rules, name=f"p{seed}", models=[f"m{seed}"], auth=chance.choice(AUTHS), **_traffic(chance, rules))
     return Case(made, tuple(rules), tuple(_asked(chance, f"m{seed}", rules) for _ in range(3)))
 
 
@@ -100,6 +100,16 @@ def named_by(rule: dict[str, Any]) -> set[str]:
     """Return the fleets that a generated rule names."""
     steps = (*rule["backends"], *rule["fallback"])
     return {f"{NAMESPACE}/{step['modelDeployment']}" for step in steps if "modelDeployment" in step}
+
+
+def _traffic(chance: Random, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return limits that nothing exceeds, and shedding: neither may change where a request goes."""
+    action = chance.choice(["Fallback", "Reject"]) if any(rule["fallback"] for rule in rules) else "Reject"
+    limit = {"per": chance.choice(["User", "Team", "Model"]), "requestsPerMinute": 1_000_000}
+    return {
+        **({"limits": [limit]} if _once_in(chance, 3) else {}),
+        **({"shedding": {"lowPriority": {"action": action}}} if _once_in(chance, 3) else {}),
+    }
 
 
 def _rule(chance: Random) -> dict[str, Any]:
