@@ -122,6 +122,7 @@ class ClientListener:
         return eventually(lambda: next(iter(self._lines(request_id)), None), f"request {request_id} is logged")
 
     def _lines(self, request_id: str) -> list[dict[str, Any]]:
+        self.envoy.post("/reopen_logs")  # otherwise lines are written every ten seconds
         lines = (line for line in self.envoy.log_text().splitlines() if line.startswith("{") and request_id in line)
         return [json.loads(line) for line in lines if line.endswith("}")]
 

@@ -1,7 +1,7 @@
 """One JSON line for each request on standard output, and the counters and histograms per model; no text of a prompt."""
 
 from modelfleet.gateway.ir import Frame, RouteTable
-from modelfleet.gateway.render.filters.usage import CACHED, COMPLETION, NAMESPACE, PROMPT
+from modelfleet.gateway.render.filters.usage import CACHED, COMPLETION, FOUND, IS_FOUND, PROMPT, count_of
 from modelfleet.gateway.render.headers import (
     COMPLETION_PRICE,
     FEATURE,
@@ -23,9 +23,10 @@ MOST_COUNTERS = 50000
 MOST_HISTOGRAMS = 20000
 """Of each statistic, whatever names models and teams get; beyond that Envoy counts none."""
 
-PROMPT_TOKENS = f"%DYNAMIC_METADATA({NAMESPACE}:{PROMPT})%"
-COMPLETION_TOKENS = f"%DYNAMIC_METADATA({NAMESPACE}:{COMPLETION})%"
-CACHED_TOKENS = f"%DYNAMIC_METADATA({NAMESPACE}:{CACHED})%"
+PROMPT_TOKENS = f"%TYPED_CEL({FOUND}.{PROMPT})%"
+COMPLETION_TOKENS = f"%TYPED_CEL({FOUND}.{COMPLETION})%"
+CACHED_TOKENS = f"%TYPED_CEL({FOUND}.{CACHED})%"
+"""Null where the engine named none. Typed, because `%CEL` would make texts of numbers."""
 
 TIME_TO_FIRST_TOKEN = "%COMMON_DURATION(DS_RX_END:US_RX_BODY_BEG:ms)%"  # noqa: S105 (no secret)
 """From the end of the request to the first byte of the answer's body; headers come before the first token."""
@@ -89,11 +90,8 @@ def attribution(table: RouteTable) -> list[Resource]:
 def _cost() -> str:
     """Return what a request cost; null where the model has no price or the engine named no usage."""
     parts = ((PROMPT, PROMPT_PRICE), (COMPLETION, COMPLETION_PRICE))
-    terms = (
-        f"double(metadata.filter_metadata['{NAMESPACE}']['{tokens}']) * double(request.headers['{price}'])"
-        for tokens, price in parts
-    )
-    return f"%CEL(({' + '.join(terms)}) / 1000000.0)%"
+    terms = (f"double({FOUND}.{tokens}) * double(request.headers['{price}'])" for tokens, price in parts)
+    return f"%TYPED_CEL(({' + '.join(terms)}) / 1000000.0)%"
 
 
 def _sampled(percent: int) -> Resource:
@@ -118,21 +116,18 @@ def _statistics() -> list[Resource]:
     model, team = _tag("model", f"%REQ({MODEL})%"), _tag("team", f"%REQ({TEAM})%")
     code = _tag("code", "%RESPONSE_CODE%")
     tokens = [
-        _logger(name, _knows(key), counters=[_stat(name, model, team, value_format=value)])
-        for name, key, value in (
-            ("prompt_tokens", PROMPT, PROMPT_TOKENS),
-            ("completion_tokens", COMPLETION, COMPLETION_TOKENS),
-            ("cached_tokens", CACHED, CACHED_TOKENS),
-        )
+        _stat(name, model, team, value_format=f"%CEL({count_of(field)})%")
+        for name, field in (("prompt_tokens", PROMPT), ("completion_tokens", COMPLETION), ("cached_tokens", CACHED))
     ]
     duration = _stat("duration_ms", model, value_format="%DURATION%", unit="Milliseconds")
     first_token = _stat("ttft_ms", model, value_format=TIME_TO_FIRST_TOKEN, unit="Milliseconds")
+    requests = _stat("requests", model, team, code, value_fixed="1")
     return [
+        _logger("requests", {}, counters=[requests], histograms=[duration]),
         _logger(
-            "requests", {}, counters=[_stat("requests", model, team, code, value_fixed="1")], histograms=[duration]
+            "ttft_ms", _where("response.code_details == 'via_upstream' && response.size > 0"), histograms=[first_token]
         ),
-        _logger("ttft_ms", _answered(), histograms=[first_token]),
-        *tokens,
+        _logger("tokens", _where(IS_FOUND), counters=tokens),
     ]
 
 
@@ -146,18 +141,12 @@ def _stat(name: str, *tags: Resource, **value: str) -> Resource:
     return {"stat": {"name": name, "tags": list(tags)}, **value}
 
 
-def _knows(key: str) -> Resource:
-    matcher = {"filter": NAMESPACE, "path": [{"key": key}], "value": {"present_match": True}}
-    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
-
-
-def _answered() -> Resource:
-    """Return the condition under which there was a first byte of an answer."""
+def _where(expression: str) -> Resource:
+    """Return the condition *expression*: a statistic without a value would be an error in Envoy's own log."""
     name, kind = (
         "envoy.access_loggers.extension_filters.cel",
         "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
     )
-    expression = "response.code_details == 'via_upstream' && response.size > 0"
     return {"extension_filter": extension(name, kind, expression=expression)}
 
 

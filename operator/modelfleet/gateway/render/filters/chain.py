@@ -30,6 +30,6 @@ def chain(frame: Frame, sources: Mapping[str, Resource] | None = None) -> list[R
         *limits.filters(),
         affinity_filter(),
         unavailable(),
-        *usage(),
+        usage(),
         extension("router", "extensions.filters.http.router.v3.Router"),
     ]

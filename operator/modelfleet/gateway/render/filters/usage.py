@@ -1,39 +1,29 @@
 """How many tokens an answer used, as the engine says in its `usage`, for the log and the counters."""
 
-from modelfleet.gateway.render.filters.body import JSON
 from modelfleet.gateway.render.types import Resource, extension
 
-NAMESPACE = "usage"
-"""The namespace of dynamic metadata that has the counts."""
-PROMPT, COMPLETION, CACHED = "prompt", "completion", "cached"
-EVENT_BYTES = 64 * 1024
-
-FIELDS = (
-    (("usage", "prompt_tokens"), PROMPT),
-    (("usage", "completion_tokens"), COMPLETION),
-    (("usage", "prompt_tokens_details", "cached_tokens"), CACHED),
-    (("usage", "input_tokens"), PROMPT),
-    (("usage", "output_tokens"), COMPLETION),
-)
-"""Where the APIs have them: chat and completions first, then responses and messages."""
+FOUND = "metadata.typed_filter_metadata['envoy.ai.token_usage']"
+"""Where the filter leaves the counts: a CEL expression."""
+IS_FOUND = "'envoy.ai.token_usage' in metadata.typed_filter_metadata"
+PROMPT, COMPLETION, CACHED = "input_tokens", "output_tokens", "input_token_details.cached_tokens"
+"""The fields below `FOUND`."""
 
 
-def usage() -> list[Resource]:
-    """Return the filters that read `usage` from answers: one for JSON, one for streams of events."""
-    rules = [_rule(path, key) for path, key in FIELDS]
-    answer = {"allow_content_types_regex": {"regex": JSON}, "rules": rules}
-    parser = extension(
-        "envoy.content_parsers.json",
-        "extensions.content_parsers.json.v3.JsonContentParser",
-        rules=[{"rule": rule} for rule in rules],
-    )
-    stream = {"content_parser": parser, "max_event_size": EVENT_BYTES}
-    return [
-        extension("usage", "extensions.filters.http.json_to_metadata.v3.JsonToMetadata", response_rules=answer),
-        extension("stream-usage", "extensions.filters.http.sse_to_metadata.v3.SseToMetadata", response_rules=stream),
-    ]
+def usage() -> Resource:
+    """
+    Return the filter that reads `usage` from answers, JSON or events, whatever their size.
+
+    Measured with Envoy 1.40: it buffers nothing (a JSON answer of 42 MB passes and leaves memory as it was; with
+    `json_to_metadata` it is 500, because that filter holds the whole answer), changes no byte, and with this protocol
+    also knows the names that responses and messages have for tokens. Of a stream of Anthropic's it reads the event at
+    the end alone, so the prompt's tokens are missing where only the first event has them. It is marked as work in
+    progress, like `sse_to_metadata`.
+    """
+    found = {"include_unconfigured_routes": True, "default_llm_protocol": "OPENAI_CHAT_COMPLETIONS"}
+    kind = "extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager"
+    return extension("usage", kind, response_handling={"token_usage": found})
 
 
-def _rule(path: tuple[str, ...], key: str) -> Resource:
-    on_present = {"metadata_namespace": NAMESPACE, "key": key, "type": "NUMBER"}
-    return {"selectors": [{"key": part} for part in path], "on_present": on_present}
+def count_of(field: str) -> str:
+    """Return the CEL expression of *field* as a number, 0 where the engine did not name it."""
+    return f"(has({FOUND}.{field}) ? {FOUND}.{field} : uint(0))"

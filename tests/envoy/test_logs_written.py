@@ -1,0 +1,194 @@
+"""What a real Envoy writes down about requests: one line each, counters and histograms, spans; never a prompt."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from tests.apiserver.waiting import eventually
+from tests.envoy.client_listener import KEYS, ClientListener, client_listener, table
+from tests.envoy.stand_in_engine import USAGE, Answer, StandInEngine, events
+
+from modelfleet.gateway.ir import Attribution, Frame, Gateway, TokenPrice
+
+SECRET = "the-words-of-a-prompt"
+TABLES = (
+    table("chat", attribution=Attribution("x-feature", "x-prompt-version")),
+    table("other"),
+    table("dead"),
+    table("users", users=("carol",)),
+)
+PRICES = (TokenPrice("chat", prompt_cents_per_million=15, completion_cents_per_million=60),)
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[ClientListener]:
+    tables = {each.name: each for each in TABLES}
+    with client_listener(Gateway(frame=Frame(token_prices=PRICES), tables=tables, keys=KEYS)) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _usual_answer(gateway: ClientListener) -> Iterator[None]:
+    yield
+    gateway.engine.answer = Answer()
+
+
+def prometheus(gateway: ClientListener, name: str) -> dict[str, float]:
+    lines = gateway.envoy.get("/stats/prometheus?filter=modelfleet").text.splitlines()
+    found = (line.rpartition(" ") for line in lines if re.match(rf"envoy_modelfleet_{name}\b", line))
+    return {key: float(value) for key, _, value in found}
+
+
+def test_a_line_says_who_asked_for_what_and_how_it_went(gateway: ClientListener) -> None:
+    headers = {"x-feature": "search", "x-prompt-version": "v7"}
+    answer = gateway.ask(headers=headers, messages=[{"role": "user", "content": SECRET}])
+    line = gateway.logged(answer.headers["x-request-id"])
+    expected = {
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "scope": "models/people",
+        "user": "alice",
+        "team": "red",
+        "priority": "High",
+        "feature": "search",
+        "prompt_version": "v7",
+        "model": "chat",
+        "rule": "only",
+        "attempts": 1,
+        "backend": "models/engine",
+        "status": 200,
+        "prompt_tokens": 7,
+        "completion_tokens": 3,
+        "cached_tokens": 4,
+        "bytes_out": len(gateway.engine.answer.body),
+    }
+
+    assert {key: line[key] for key in expected} == expected
+    assert line["cost_cents"] == pytest.approx((7 * 15 + 3 * 60) / 1e6)
+    assert {"time", "ttft_ms", "receive_ms", "gateway_ms", "headers_ms", "generate_ms", "duration_ms"} <= set(line)
+    assert line["ttft_ms"] <= line["duration_ms"]
+
+
+def test_a_stream_has_its_tokens_in_the_line_too(gateway: ClientListener) -> None:
+    tokens = [{"choices": [{"delta": {"content": str(number)}}]} for number in range(5)]
+    gateway.engine.answer = events(*tokens, {"choices": [], "usage": USAGE})
+    answer = gateway.ask(stream=True)
+    line = gateway.logged(answer.headers["x-request-id"])
+
+    assert answer.content == gateway.engine.answer.body
+    assert [line[key] for key in ("prompt_tokens", "completion_tokens", "cached_tokens")] == [7, 3, 4]
+
+
+@pytest.mark.parametrize("usage", [{"input_tokens": 9, "output_tokens": 2}, {"input_tokens": 9, "output_tokens": 0}])
+def test_responses_and_messages_have_their_own_names_for_tokens(gateway: ClientListener, usage: dict[str, int]) -> None:
+    gateway.engine.answer = Answer(body=json.dumps({"usage": usage}).encode())
+    line = gateway.logged(gateway.ask(path="/v1/messages").headers["x-request-id"])
+
+    assert (line["prompt_tokens"], line["completion_tokens"]) == (9, usage["output_tokens"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"not JSON", id="not JSON"),
+        pytest.param(b'{"usage": null}', id="null"),
+        pytest.param(b'{"usage": {"prompt_tokens": "many", "completion_tokens": [1]}}', id="of another type"),
+        pytest.param(b'{"usage": {"prompt_tokens": 3}}', id="of the prompt alone"),
+    ],
+)
+def test_a_usage_that_is_none_harms_nothing(gateway: ClientListener, body: bytes) -> None:
+    gateway.engine.answer = Answer(body=body)
+    answer = gateway.ask()
+
+    assert (answer.status_code, answer.content) == (200, body)
+    assert gateway.logged(answer.headers["x-request-id"])["status"] == 200
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream", "application/octet-stream"])
+def test_an_answer_larger_than_any_buffer_passes(gateway: ClientListener, content_type: str) -> None:
+    body = b'data: {"data": [' + b"0.123, " * 5_000_000 + b"0]}\n\n"
+    gateway.engine.answer = Answer(headers={"content-type": content_type}, body=body)
+    answer = gateway.ask()
+
+    assert answer.status_code == 200
+    assert len(answer.content) == len(body)
+
+
+def test_nothing_of_a_prompt_or_a_key_is_written(gateway: ClientListener) -> None:
+    for body in ({"model": "chat"}, {"model": "nope"}, {"model": SECRET * 100}, {"max_tokens": SECRET}, {"n": -1}):
+        gateway.ask(**{"model": "chat", "messages": [{"content": f"{SECRET}!"}], **body})  # type: ignore[arg-type]
+    last = gateway.ask("other").headers["x-request-id"]
+    gateway.logged(last)
+
+    assert f"{SECRET}!" not in gateway.envoy.log_text()
+    assert SECRET * 6 not in gateway.envoy.log_text()
+    assert not [key.key for key in KEYS if key.key in gateway.envoy.log_text()]
+
+
+def test_counters_and_histograms_are_by_model(gateway: ClientListener) -> None:
+    before = prometheus(gateway, "requests").get(series := labelled("requests", code="200"), 0)
+    for _ in range(3):
+        gateway.ask("other")
+    eventually(lambda: prometheus(gateway, "requests").get(series, 0) == before + 3, "requests are counted")
+    tokens = prometheus(gateway, "completion_tokens")
+
+    assert tokens[labelled("completion_tokens")] >= 9
+    eventually(lambda: [k for k in prometheus(gateway, "ttft_ms_count") if 'model="other"' in k], "first tokens")
+    eventually(lambda: [k for k in prometheus(gateway, "duration_ms_count") if 'model="other"' in k], "durations")
+    assert [key for key in prometheus(gateway, "ttft_ms_bucket") if 'le="250"' in key]
+
+
+def labelled(name: str, **more: str) -> str:
+    labels = ",".join(f'{key}="{value}"' for key, value in {"model": "other", "team": "red", **more}.items())
+    return f"envoy_modelfleet_{name}{{{labels}}}"
+
+
+def test_names_that_clients_make_up_get_no_series(gateway: ClientListener) -> None:
+    for number in range(30):
+        gateway.ask(f"made-up-{number}")
+        gateway.post(b"{}", path=f"/made-up-{number}")
+        gateway.post(b"{", headers={"x-modelfleet-model": f"made-up-{number}"})
+        gateway.ask(headers={"x-modelfleet-team": f"made-up-{number}"})
+
+    assert "made-up" not in gateway.envoy.get("/stats/prometheus").text
+    assert "made-up" not in gateway.envoy.get("/stats").text
+
+
+def test_envoy_complains_about_no_value(gateway: ClientListener) -> None:
+    for model in ("chat", "nope", "users", "dead"):
+        gateway.ask(model)
+    gateway.logged(gateway.ask("other").headers["x-request-id"])
+
+    assert "[error]" not in gateway.envoy.log_text()
+
+
+def test_a_sample_leaves_out_no_error() -> None:
+    tables = {each.name: each for each in TABLES}
+    frame = Frame(access_log_sample_percent=0)
+    with client_listener(Gateway(frame=frame, tables=tables, keys=KEYS)) as gateway:
+        good = [gateway.ask().headers["x-request-id"] for _ in range(5)]
+        bad = [gateway.ask(model).headers["x-request-id"] for model in ("nope", "users")]
+        lines = [gateway.logged(request_id) for request_id in bad]
+
+        assert [line["status"] for line in lines] == [404, 403]
+        assert not [request_id for request_id in good if request_id in gateway.envoy.log_text()]
+
+
+def test_spans_carry_on_the_clients_trace() -> None:
+    tables = {each.name: each for each in TABLES}
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    with StandInEngine() as collector:
+        frame = Frame(tracing_endpoint=f"http://127.0.0.1:{collector.port}")
+        with client_listener(Gateway(frame=frame, tables=tables, keys=KEYS)) as gateway:
+            answer = gateway.ask(headers={"traceparent": f"00-{trace}-{span}-01"})
+            onward = gateway.engine.last.headers["traceparent"]
+            line = gateway.logged(answer.headers["x-request-id"])
+            sent = eventually(lambda: next(iter(collector.asked), None), "spans are sent")
+
+            assert onward.split("-")[1] == line["trace_id"] == trace
+            assert onward.split("-")[2] != span
+            assert sent.path == "/v1/traces"
+            assert b"gen_ai.request.model" in sent.body
+            assert bytes.fromhex(trace) in sent.body
