@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from modelfleet.controller.cluster.errors import ClusterError, NotFound
+from modelfleet.controller.cluster.errors import ClusterError, Forbidden, NotFound
 from modelfleet.controller.cluster.resources import Json, Resource
 from modelfleet.controller.watch.intake import Intake, Place
 
@@ -63,7 +63,7 @@ class Lists(Generic[Key]):
                 await self.take(watch)
 
     async def take(self, watch: Watch) -> bool:
-        """Take in one resource, and return whether it is known; an optional one that is missing counts as empty."""
+        """Take in one resource, and return whether it is known; an optional one out of reach counts as empty."""
         try:
             for place in watch.places(self._namespaces):
                 await self._list(place)
@@ -71,7 +71,7 @@ class Lists(Generic[Key]):
             return self._note_missing(watch)
         except ClusterError as error:
             _tell(watch.resource, error)
-            return False
+            return self._note_missing(watch) if watch.optional and isinstance(error, Forbidden) else False
         self.served |= {watch}
         self._reported.discard(watch)
         self._intake.cache.mark_listed(watch.resource)
