@@ -239,9 +239,50 @@ def test_chart_values_are_understood() -> None:
         "validate", "-f", SAMPLES, "--values", SAMPLES.parents[1] / "charts" / "modelfleet" / "values.yaml"
     )
 
-    assert (result.exit_code, result.output) == (0, "")
+    assert result.exit_code == 0
+    assert all("`gateway.external.allowedHosts`" in line for line in result.output.splitlines())
 
 
 def test_a_path_is_needed() -> None:
     assert modelfleet("validate").exit_code == 2
     assert modelfleet("validate", "-f", "/no/such/file").exit_code == 2
+
+
+ROUTES = """\
+apiVersion: modelfleet.dev/v1alpha1
+kind: RoutePolicy
+metadata: {name: chat, namespace: models}
+spec:
+  models: [chat]
+  rules:
+  - name: all
+    backends:
+    - modelDeployment: gone
+    - external:
+        url: https://api.example.com/v1
+---
+apiVersion: v1
+kind: Secret
+type: modelfleet.dev/api-keys
+metadata: {name: keys, namespace: models}
+stringData: {ada: short}
+"""
+
+
+def test_what_a_policy_would_be_told_is_a_warning_in_its_line() -> None:
+    code, lines = validate(ROUTES)
+
+    assert code == 0
+    policy, secret = lines
+    assert policy.startswith("<stdin>:9: RoutePolicy/chat: spec.rules[0].backends[0].modelDeployment: warning: ")
+    assert policy.endswith('must name a ModelDeployment of this namespace, found none called "gone".')
+    assert secret == '<stdin>:13: Secret/keys: warning: `data["ada"]` must have 16 to 512 characters, found 5.'
+
+
+def test_host_is_judged_where_the_platform_is_known(tmp_path: Path) -> None:
+    values = tmp_path / "platform.yaml"
+    values.write_text("gateway: {allowedHosts: [api.example.org]}\n")
+
+    _, lines = validate(ROUTES, "--values", str(values))
+
+    assert [line for line in lines if "spec.rules[0].backends[1].external.url: warning: " in line]

@@ -40,12 +40,22 @@ def from_manifests(paths: tuple[str, ...], more: tuple[str, ...]) -> Sources:
     """Return the objects of the paths on the command line."""
     manifests = given(paths, more)
     remarks = in_order(schema_remarks(manifests))
-    good = [manifest.data for manifest in manifests if is_ours(manifest) and not [*schema_remarks([manifest])]]
-    secrets = [_with_namespace(manifest) for manifest in manifests if _is_secret(manifest)]
-    objects = objects_of(good, secrets)
-    assumed = assumed_secrets(objects)
+    objects, assumed = objects_among(manifests)
     notes = [f"not among the manifests, and taken to exist: {_named(assumed)}"] if assumed else []
-    return Sources(with_secrets(objects, assumed), tuple(map(str, remarks)), tuple(notes))
+    return Sources(objects, tuple(map(str, remarks)), tuple(notes))
+
+
+def objects_among(manifests: Iterable[Manifest]) -> tuple[Objects, list[Mapping[str, Any]]]:
+    """Return the valid objects of *manifests*, with stand-ins for the Secrets that are not there, and the stand-ins."""
+    good, secrets = [], []
+    for manifest in manifests:
+        if _is_secret(manifest):
+            secrets.append(_with_namespace(manifest))
+        elif is_ours(manifest) and not [*schema_remarks([manifest])]:
+            good.append(manifest.data)
+    objects = objects_of(good, secrets)
+    assumed: list[Mapping[str, Any]] = [*assumed_secrets(objects)]
+    return with_secrets(objects, assumed), assumed
 
 
 def from_cluster(kubeconfig: Path | None, context: str | None) -> Sources:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from modelfleet.cli.checks import operator_remarks, repeated_objects, schema_remarks, valid
+from modelfleet.cli.gateway_checks import gateway_remarks
 from modelfleet.cli.help_text import epilog
 from modelfleet.cli.manifests import UnreadableError, more_paths, paths_option, read
 from modelfleet.cli.output import as_text, output_option
@@ -51,4 +52,5 @@ def _remarks(paths: tuple[str, ...], values: Path | None) -> list[Remark]:
     except UnreadableError as error:
         return [Remark(error.file, error.line, "", "", "", error.message)]
     found = [*schema_remarks(manifests), *repeated_objects(manifests)]
-    return in_order([*found, *operator_remarks(valid(manifests), surrounding)])
+    found += operator_remarks(valid(manifests), surrounding)
+    return in_order([*found, *gateway_remarks(manifests, surrounding, knows_platform=values is not None)])

@@ -27,6 +27,8 @@ class LoweredPolicy:
     jwt: ir.JwtProvider | None
     findings: tuple[Finding, ...]
     """findings are `Accepted` and `ResolvedRefs`."""
+    problems: tuple[Problem, ...]
+    """problems are what made `findings` False, each by itself."""
     rules: tuple[RuleStatus, ...]
     """rules are what the status says about backends as resolved."""
 
@@ -76,6 +78,7 @@ def lower_policy(
         providers=tuple({one.name: one for lowered in rules for one in lowered.providers}.values()),
         jwt=access.jwt,
         findings=_findings(problems),
+        problems=tuple(problems),
         rules=tuple(map(_rule_status, rules)),
     )
 
