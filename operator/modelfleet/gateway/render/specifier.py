@@ -46,7 +46,9 @@ def specifier(
 
 @cache
 def _script() -> str:
-    return (files("modelfleet.gateway.render") / "lua" / "choose.lua").read_text()
+    """Return the script without its comments and indentation, as every such route carries it."""
+    lines = (files("modelfleet.gateway.render") / "lua" / "choose.lua").read_text().splitlines()
+    return "\n".join(line.strip() for line in lines if line.strip() and not line.strip().startswith("--"))
 
 
 def _stages(rule: Rule, begun: Sequence[Sequence[Chain]], pools: Mapping[str, Pool], *, is_low: bool) -> Iterator[str]:
