@@ -196,7 +196,7 @@ class Rule:
 
     name: str
     tries: tuple[Split, ...]
-    """tries[n] is where try n goes. A backend that is down, saturated, resets, or answers 5xx or 429 leads to the next."""
+    """tries[n] is where try n goes; a backend that is down, full, resets, or answers 5xx or 429 leads to the next."""
     match: Match = Match()
     final: StaticAnswer | None = None
     retries: Retries = Retries()
