@@ -20,6 +20,7 @@ ROOTS = {
     "modeldeployments": "/apis/modelfleet.dev/v1alpha1",
     "persistentvolumeclaims": "/api/v1",
     "pods": "/api/v1",
+    "routepolicies": "/apis/modelfleet.dev/v1alpha1",
     "services": "/api/v1",
 }
 """Asked without kubectl, whose start costs more than the question."""

@@ -16,6 +16,7 @@ import pytest
 from e2e import installation
 from e2e.cluster import Namespace, environment, small_fleet
 from e2e.draining import disturb_loads
+from e2e.gateway import Gateway
 from e2e.lab import Lab, Progress, Request
 from e2e.lab.node_shape import NodeShape
 from e2e.operators import Untouched
@@ -25,7 +26,17 @@ ENGINE_VERSIONS = ("0.33.0", "0.17.1")
 LAB_NAME = os.environ.get("E2E_LAB", "e2e")
 SHAPE = NodeShape(gpus=32, cpu="768", memory="8Ti")
 """Four times the usual machine: stories wait at the same time where they can."""
-LAST = ("test_draining.py", "test_quiet.py", "test_failover.py", "test_liveness.py", "test_installing.py")
+KEYED = ("clients", "routing", "keys", "elsewhere", "asleep", "steady", "conditions")
+"""Of these namespaces, behind "gateway-", the operator may read the Secrets; files called alike have them."""
+LAST = (
+    "test_draining.py",
+    "test_quiet.py",
+    "test_gateway_steady.py",
+    "test_gateway_asleep.py",
+    "test_failover.py",
+    "test_liveness.py",
+    "test_installing.py",
+)
 """They ask for what began with the session, or disturb everybody else, or take the operator away."""
 
 
@@ -48,7 +59,12 @@ def installed(lab: Lab) -> Lab:
     """The lab with engine images and the operator, as the chart installs it."""
     progress = Progress()
     installation.load_images(lab, engine_versions=ENGINE_VERSIONS, progress=progress)
-    installation.install_chart(lab, progress=progress)
+    keyed = [f"gateway-{name}" for name in KEYED]
+    for name in keyed:
+        if lab.api.get(f"/api/v1/namespaces/{name}") is None:
+            installation.make_models_namespace(lab, name)
+    listed = f"secrets.namespaces={{{','.join(keyed)}}}"
+    installation.install_chart(lab, progress=progress, values=(listed,), with_gateway=True)
     return lab
 
 
@@ -98,6 +114,21 @@ def shared_namespace(fleet_lab: Lab, request: pytest.FixtureRequest) -> Iterator
     """A namespace for the fleets of all tests of a file, so that they can wait at the same time."""
     with _namespace(fleet_lab, request.module.__name__.rpartition("test_")[2]) as namespace:
         yield namespace
+
+
+@pytest.fixture(scope="module")
+def gateway(fleet_lab: Lab, request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    """The gateway, and a namespace for all tests of a file whose Secrets count there; it stays, and is emptied."""
+    namespace = Namespace(fleet_lab, request.module.__name__.rpartition("test_")[2].replace("_", "-"))
+    yield Gateway(namespace)
+    empty(namespace)
+
+
+def empty(namespace: Namespace) -> None:
+    """Remove policies, keys and fleets; the pods are not given time to drain."""
+    namespace.kubectl("delete", "rpol,mdep,cpol", "--all", "--wait=false")
+    namespace.kubectl("delete", "secrets", "--field-selector", "type=modelfleet.dev/api-keys")
+    namespace.kubectl("delete", "pods", "--all", "--grace-period=0", "--force", check=False)
 
 
 @contextmanager

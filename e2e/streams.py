@@ -44,6 +44,8 @@ class Load:
     model: str
     clients: int
     tokens: int
+    key: str = ""
+    """key is what a gateway asks for; a fleet's Service asks for none."""
     outcomes: list[Outcome] = field(default_factory=list)
     opened: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -75,7 +77,8 @@ class Load:
 
     async def _serve_clients(self) -> None:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
-        async with aiohttp.ClientSession(connector=connector, timeout=CLIENT_TIMEOUT) as session:
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        async with aiohttp.ClientSession(connector=connector, timeout=CLIENT_TIMEOUT, headers=headers) as session:
             await self._reach(session)
             await asyncio.gather(*(self._client(session, number) for number in range(self.clients)))
 

@@ -1,0 +1,206 @@
+"""Official clients and curl work through the gateway unchanged."""
+
+import json
+import time
+
+import anthropic
+import openai
+import pytest
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+
+from e2e.cluster import environment, eventually, small_fleet
+from e2e.gateway import CHAT, MESSAGES, Gateway, policy, rule, running, seconds_since
+
+QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What do you serve?"}]
+WEATHER: ChatCompletionToolParam = {
+    "type": "function",
+    "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+}
+STATIC = {"static": {"status": 503, "message": "Nobody is at home.", "retryAfterSeconds": 1}}
+NOTICED_SECONDS = 1.0
+"""In which an engine stops working for a client that went away."""
+
+
+@pytest.fixture(scope="module")
+def serving(gateway: Gateway) -> Gateway:
+    """A chat model with tools, an embedding model, one that is down, and a key for all of them."""
+    tools = environment() | {"toolCallParser": "hermes"}
+    gateway.namespace.apply(
+        gateway.keys(team="stories"),
+        small_fleet("talker", engine=tools),
+        small_fleet("embedder", model={"source": "hf://BAAI/bge-m3"}),
+        small_fleet("nobody", replicas=0),
+        policy("absent", rule("all", "nobody", fallback=(STATIC,))),
+        policy("few", rule("all", "talker"), limits=[{"per": "User", "requestsPerMinute": 2}]),
+        policy("chat", rule("all", "talker")),
+    )
+    for fleet in ("talker", "embedder"):
+        gateway.namespace.wait_ready(fleet)
+    gateway.wait_programmed("absent", "few", "chat")
+    return gateway
+
+
+def test_openai_chat(serving: Gateway) -> None:
+    """A name of a policy reaches the engine as it is."""
+    with serving.openai() as client:
+        answer = client.chat.completions.create(model="chat", messages=QUESTION, max_tokens=5)
+
+    assert answer.choices[0].message.content
+    assert answer.usage
+    assert answer.usage.completion_tokens == 5
+
+
+def test_openai_streams(serving: Gateway) -> None:
+    """Chunks come as the engine makes them, with the usage at the end."""
+    with serving.openai() as client:
+        stream = client.chat.completions.create(
+            model="chat",
+            messages=QUESTION,
+            max_tokens=200,
+            extra_body={"ignore_eos": True},
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        began = time.monotonic()
+        chunks = [(seconds_since(began), chunk) for chunk in stream]
+
+    assert len(chunks) > 20
+    assert chunks[-1][0] - chunks[0][0] > 0.5
+    assert chunks[-1][1].usage
+    assert chunks[-1][1].usage.completion_tokens == 200
+
+
+def test_openai_tools(serving: Gateway) -> None:
+    """A request with tools is taken as it is."""
+    with serving.openai() as client:
+        answer = client.chat.completions.create(
+            model="chat", messages=QUESTION, tools=[WEATHER], tool_choice="auto", max_tokens=5
+        )
+
+    assert answer.choices[0].finish_reason
+
+
+def test_openai_embeddings(serving: Gateway) -> None:
+    """Also of a fleet that no policy names, by its own name."""
+    with serving.openai() as client:
+        answer = client.embeddings.create(model="embedder", input=["one", "two"])
+
+    assert len(answer.data) == 2
+    assert all(one.embedding for one in answer.data)
+
+
+def test_openai_responses(serving: Gateway) -> None:
+    """The newer of OpenAI's APIs."""
+    with serving.openai() as client:
+        answer = client.responses.create(model="chat", input="What do you serve?", max_output_tokens=5)
+
+    assert answer.output_text
+
+
+def test_openai_lists_what_the_key_may_use(serving: Gateway) -> None:
+    """Names of policies, and of fleets that none names; a fleet that is down is listed all the same."""
+    with serving.openai() as client:
+        listed = {model.id: model.owned_by for model in client.models.list()}
+
+    here, names = serving.namespace.name, set(listed)
+    assert {"chat", "few", "absent", "embedder", f"{here}/embedder"} <= names
+    assert not {"talker", f"{here}/talker", "nobody"} & names
+    assert listed["chat"] == here
+
+
+def test_openai_raises_what_it_should(serving: Gateway) -> None:
+    """Every error is of the class that the client's documentation names, with a request's id."""
+    with serving.openai(max_retries=0) as client, serving.openai("wrong", max_retries=0) as stranger:
+        with pytest.raises(openai.AuthenticationError, match="not valid") as unknown:
+            stranger.chat.completions.create(model="chat", messages=QUESTION)
+        with pytest.raises(openai.NotFoundError, match=r"`gpt-9` does not exist.*chat") as missing:
+            client.chat.completions.create(model="gpt-9", messages=QUESTION)
+        with pytest.raises(openai.BadRequestError, match="max_tokens") as refused:
+            client.chat.completions.create(model="chat", messages=QUESTION, max_tokens=-1)
+        with pytest.raises(openai.InternalServerError, match="Nobody is at home"):
+            client.chat.completions.create(model="absent", messages=QUESTION)
+        with pytest.raises(openai.RateLimitError, match="budget") as limited:
+            spend(client)
+
+    assert missing.value.code == "model_not_found"
+    assert limited.value.code == "rate_limit_exceeded"
+    assert int(limited.value.response.headers["retry-after"]) > 0
+    assert all(error.value.request_id for error in (unknown, missing, refused, limited))
+
+
+def test_openai_tries_again_when_it_is_told_to(serving: Gateway) -> None:
+    """A client that asks while a fleet is down gets its answer once the fleet serves."""
+    with serving.openai(max_retries=60) as client:
+        serving.namespace.kubectl("scale", "mdep", "nobody", "--replicas", "1")
+        answer = client.chat.completions.with_raw_response.create(model="absent", messages=QUESTION, max_tokens=1)
+
+    assert answer.retries_taken > 0
+    assert answer.parse().model == "nobody"
+
+
+def test_an_engine_stops_working_for_a_client_that_went_away(serving: Gateway) -> None:
+    """Within a second of the end of the stream."""
+    with serving.openai() as client:
+        stream = client.chat.completions.create(
+            model="chat", messages=QUESTION, max_tokens=9000, extra_body={"ignore_eos": True}, stream=True
+        )
+        next(iter(stream))
+        assert running(serving.namespace, "talker") == 1
+
+        stream.close()
+        closed = time.monotonic()
+        eventually(lambda: running(serving.namespace, "talker") == 0, seconds=10, what="an engine without work")
+
+    assert seconds_since(closed) < NOTICED_SECONDS + 0.5
+
+
+def test_anthropic_messages(serving: Gateway) -> None:
+    """Its key stands in a header of its own."""
+    with serving.anthropic() as client:
+        answer = client.messages.create(model="chat", max_tokens=5, messages=[{"role": "user", "content": "Hello"}])
+        count = client.messages.count_tokens(model="chat", messages=[{"role": "user", "content": "Hello"}])
+
+    assert answer.usage.output_tokens == 5
+    assert count.input_tokens > 0
+
+
+def test_anthropic_streams(serving: Gateway) -> None:
+    """All events arrive, in the shape that the client reads."""
+    with (
+        serving.anthropic() as client,
+        client.messages.stream(model="chat", max_tokens=20, messages=[{"role": "user", "content": "Hello"}]) as stream,
+    ):
+        text = "".join(stream.text_stream)
+        final = stream.get_final_message()
+
+    assert text
+    assert final.stop_reason
+
+
+def test_anthropic_raises_what_it_should(serving: Gateway) -> None:
+    """Errors of the gateway have Anthropic's shape on Anthropic's paths."""
+    hello: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Hello"}]
+    with serving.anthropic(max_retries=0) as client, serving.anthropic("wrong", max_retries=0) as stranger:
+        with pytest.raises(anthropic.AuthenticationError) as unknown:
+            stranger.messages.create(model="chat", max_tokens=5, messages=hello)
+        with pytest.raises(anthropic.NotFoundError, match="gpt-9") as missing:
+            client.messages.create(model="gpt-9", max_tokens=5, messages=hello)
+
+    bodies = [json.loads(error.value.response.content) for error in (unknown, missing)]
+    assert [body["type"] for body in bodies] == ["error", "error"]
+    assert [body["error"]["type"] for body in bodies] == ["authentication_error", "not_found_error"]
+
+
+def test_curl(serving: Gateway) -> None:
+    """Without a client library, as in the documentation."""
+    body = json.dumps({"model": "chat", "messages": MESSAGES, "max_tokens": 3})
+    headers = ("-H", f"Authorization: Bearer {serving.key}", "-H", "Content-Type: application/json")
+    answer = serving.lab.run_in(["curl", "-sS", "--fail-with-body", serving.origin + CHAT, *headers, "-d", body])
+
+    assert json.loads(answer.stdout)["choices"]
+
+
+def spend(client: openai.OpenAI) -> None:
+    """Ask more often than the policy "few" lets anybody."""
+    for _ in range(5):
+        client.chat.completions.create(model="few", messages=QUESTION, max_tokens=1)
