@@ -5,13 +5,15 @@ import sys
 from e2e.lab import Progress
 
 from benchmarks import idle, many_fleets, spec_change
-from benchmarks.gateway import cpu
+from benchmarks.gateway import affinity, burst, cpu
 
 BENCHMARKS = {
     "spec-change": (spec_change.run, "a spec change reaches the Deployment, with 100 fleets"),
     "many-fleets": (many_fleets.run, "1,000 fleets created at once, against plain applies"),
     "idle": (idle.run, "writes of a restarted and of an idle operator with 200 fleets (about 13 minutes)"),
     "gateway-cpu": (cpu.run, "processor time of a request with everything on, against routing by body"),
+    "gateway-affinity": (affinity.run, "requests on a replica that has their prefix, with 8 replicas"),
+    "gateway-burst": (burst.run, "2,000 users on a fleet with room for 256"),
 }
 
 

@@ -39,7 +39,7 @@ class Answers:
 
 
 def answers(port: int, *, events: int, interval: float, delay: float) -> Answers:
-    """Return what the replica at *port* answers: *events* events in a stream, with the usage and `[DONE]` among them."""
+    """Return what the replica at *port* answers: *events* events in a stream, usage and `[DONE]` among them."""
     message = {"role": "assistant", "content": "token " * events}
     body = json.dumps({"object": "chat.completion", "choices": [{"message": message}], "usage": USAGE}).encode()
     texts = [{"choices": [{"delta": {"content": "token "}}]} for _ in range(max(events - 2, 1))]
