@@ -1,4 +1,4 @@
-"""The Secrets of one namespace, followed as long as the operator may read them."""
+"""The Secrets of one namespace, followed as long as the operator may read them; none is kept in memory."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,13 +19,18 @@ def follow(cluster: Source, namespace: str, on_secret: OnSecret) -> Reflector:
         for name in known.keys() - listed.keys():
             on_secret(DELETED, known.pop(name))
         for name, secret in listed.items():
-            known[name] = secret
+            known[name] = _without_data(secret)
             on_secret(MODIFIED, secret)
 
     def change(event_type: str, secret: Json) -> None:
         known.pop(secret["metadata"]["name"], None)
         if event_type != DELETED:
-            known[secret["metadata"]["name"]] = secret
+            known[secret["metadata"]["name"]] = _without_data(secret)
         on_secret(event_type, secret)
 
     return Reflector(cluster, SECRETS, namespace, on_list=replace, on_event=change)
+
+
+def _without_data(secret: Json) -> Json:
+    """Return what it takes to tell that a Secret is gone."""
+    return {"metadata": {key: secret["metadata"][key] for key in ("namespace", "name", "resourceVersion")}}
