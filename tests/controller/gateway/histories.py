@@ -1,6 +1,6 @@
 """Histories of objects that come, change and go, for whatever must not depend on the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -78,13 +78,13 @@ def id_of(thing: Thing) -> Id:
 def put(compiler: Compiler, key: Id, thing: Thing | None) -> None:
     """Tell *compiler* of a change."""
     kind, namespace, name = key
-    tell: dict[type, Callable[[str, str, Any], None]] = {
+    tell: Any = {
         ModelDeployment: compiler.put_fleet,
         RoutePolicy: compiler.put_policy,
         CachePolicy: compiler.put_cache,
         dict: compiler.put_secret,
-    }[kind]
-    tell(namespace, name, thing)
+    }
+    tell[kind](namespace, name, thing)
 
 
 def at_once(known: Mapping[Id, Thing]) -> Lowered:

@@ -2,17 +2,22 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
-from tests.controller.gateway.histories import CHANGES, SETTING, Thing, at_once, id_of, put
+from tests.controller.gateway.histories import CHANGES, SETTING, Id, Thing, at_once, id_of, put
 from tests.gateway import objects
 
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.controller.gateway import compiler as compiler_module
 from modelfleet.controller.gateway.compiler import Compiler
+from modelfleet.gateway.ir import Pool
+from modelfleet.gateway.lower.pools import pool_of
 
 
 @settings(max_examples=300, deadline=None)
 @given(CHANGES)
 def test_any_history_leads_to_the_same_as_all_objects_at_once(changes: list[tuple[Thing, bool]]) -> None:
-    compiler, known, served = Compiler(SETTING), {}, dict[str, Any]()
+    compiler, known, served = Compiler(SETTING), dict[Id, Thing](), dict[str, Any]()
     for thing, stays in changes:
         key = id_of(thing)
         known.pop(key, None)
@@ -58,3 +63,20 @@ def test_a_rotated_key_changes_keys_alone() -> None:
 
     assert difference.keys
     assert (difference.tables, difference.pools) == ({}, {})
+
+
+def test_an_object_that_cannot_be_compiled_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def defective(fleet: ModelDeployment, *rest: Any) -> Pool:
+        if fleet.metadata.name == "bad":
+            raise RuntimeError("a defect")
+        return pool_of(fleet, *rest)
+
+    compiler = Compiler(SETTING)
+    compiler.put_fleet("models", "bad", objects.fleet("bad"))
+    compiler.compile()
+    monkeypatch.setattr(compiler_module, "pool_of", defective)
+    compiler.put_fleet("models", "bad", objects.fleet("bad", engine={"maxNumSeqs": 8}))
+    compiler.put_fleet("models", "good", objects.fleet("good"))
+
+    assert set(compiler.compile().pools) == {"models/good"}
+    assert set(compiler.pools) == {"models/bad", "models/good"}

@@ -4,8 +4,9 @@ The gateway, compiled step by step: a change of one object compiles again what i
 After any history of changes the result is that of `lower` from all objects at once.
 """
 
+import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,8 @@ from modelfleet.gateway.lower.setting import Setting, frame_of
 Json = Mapping[str, Any]
 Id = tuple[str, str]
 """Namespace and name."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ class Compiler:
         self._providers: Shared[str, ir.Provider] = Shared()
         self._jwt: Shared[str, ir.JwtProvider] = Shared()
         self._sent_keys: dict[ir.SecretKey, str] = {}
+        self.revision = 0
+        """Grows with every change that was compiled."""
         self.keys = Keys()
         self.tables: dict[str, ir.RouteTable] = {}
         self.pools: dict[str, ir.Pool] = {}
@@ -149,18 +154,31 @@ class Compiler:
 
     def compile(self) -> Difference:
         """Bring everything up to date, and return what changed."""
-        dirty, self._dirty = self._dirty, _Dirty()
         difference = Difference()
+        for _ in self.steps(difference):
+            pass
+        return difference
+
+    def steps(self, difference: Difference) -> Iterator[None]:
+        """
+        Bring everything up to date step by step, some 0.5 ms each, and add what changed to *difference*.
+
+        What is put between two steps may be part of it; it is compiled the next time in any case. An object that only a
+        defect keeps from being compiled stays as it was, and harms no other.
+        """
+        dirty, self._dirty = self._dirty, _Dirty()
         if dirty.keys:
             dirty.policies |= self._settle_keys(difference)
-        for key in dirty.pools:
-            self._compile_pool(key, difference)
-        for key in dirty.policies:
-            self._compile_policy(key, difference)
-        for key in dirty.fleets:
-            self._compile_fleet(key, difference)
+        work = ((self._compile_pool, dirty.pools), (self._compile_policy, dirty.policies))
+        for step, keys in (*work, (self._compile_fleet, dirty.fleets)):
+            for key in keys:
+                try:
+                    step(key, difference)
+                except Exception:
+                    log.exception("an object could not be compiled", extra={"object": key})
+                self.revision += 1
+                yield
         self._send_keys(difference)
-        return difference
 
     def _enter(self, owner: str, who: tuple[bool, Id], claim: Any) -> None:
         """Note a claim, and whose standing it may change."""

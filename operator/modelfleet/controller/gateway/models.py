@@ -8,15 +8,31 @@ from modelfleet.controller.serve.catalogue import Listed
 from modelfleet.gateway.answer import models_for
 from modelfleet.gateway.request import Caller
 
+REMEMBERED_CALLERS = 4096
+
 
 class Models:
-    """Lists from what was compiled; fleets that sleep are listed like any other."""
+    """
+    Lists from what was compiled; fleets that sleep are listed like any other.
+
+    What a caller was told is kept until something is compiled: thousands of models take milliseconds to go through, and
+    every request for a wrong one asks.
+    """
 
     def __init__(self, compiler: Compiler) -> None:
         self._compiler = compiler
+        self._told: dict[Caller | None, Sequence[Listed]] = {}
+        self._told_at = -1
 
     def models_for(self, caller: Caller | None) -> Sequence[Listed]:
         """Return what *caller* may use, by name."""
+        if self._told_at != self._compiler.revision or len(self._told) >= REMEMBERED_CALLERS:
+            self._told, self._told_at = {}, self._compiler.revision
+        if caller not in self._told:
+            self._told[caller] = self._list(caller)
+        return self._told[caller]
+
+    def _list(self, caller: Caller | None) -> Sequence[Listed]:
         tables = {model: table.name for table in self._compiler.tables.values() for model in table.models}
         return [self._listed(name, tables[name]) for name in models_for(self._compiler.gateway, caller)]
 
