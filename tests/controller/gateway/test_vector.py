@@ -16,3 +16,14 @@ def test_an_older_version_changes_nothing() -> None:
 def test_an_unknown_input_is_a_defect() -> None:
     with pytest.raises(KeyError):
         Vector(["fleets"]).see("policies", 1)
+
+
+def test_after_a_whole_list_a_replica_has_seen_what_others_have_but_is_no_other_release() -> None:
+    vector = Vector(["release", "a", "b"])
+    vector.see("release", 1)
+    vector.see("b", 9)
+
+    vector.make_up_for((2, 5, 5))
+    vector.make_up_for((7, 7))
+
+    assert vector.now() == (1, 5, 9)

@@ -43,11 +43,16 @@ class Home:
     @property
     def release(self) -> int:
         """Return the revision of the operator's Deployment that this pod is of; 0 outside a cluster."""
-        pod = self._objects[PODS].get(self._pod_name)
-        owners = pod["metadata"].get("ownerReferences") or () if pod else ()
-        sets = (self._objects[REPLICASETS].get(owner["name"]) for owner in owners)
-        revisions = (each["metadata"].get("annotations", {}).get(REVISION_ANNOTATION) for each in sets if each)
-        return next((int(revision) for revision in revisions if revision and revision.isdigit()), 0)
+        own = self._own_set()
+        return _revision(own) if own else 0
+
+    @property
+    def newest_release(self) -> int:
+        """Return the greatest revision of the operator's Deployment that is to have pods, this one's at least."""
+        own = self._own_set()
+        sets = self._objects[REPLICASETS].values() if own else ()
+        running = (each for each in sets if own and _owners(each) == _owners(own) and each["spec"].get("replicas"))
+        return max((self.release, *map(_revision, running)))
 
     def operators(self) -> list[Json]:
         """Return the pods of the operator, this one included, Ready or not."""
@@ -64,8 +69,24 @@ class Home:
         """Return the ready replicas of the gateway."""
         return addresses(self._slices(f"{self._fullname}-gateway"))
 
+    def _own_set(self) -> Json | None:
+        """Return the ReplicaSet of this pod."""
+        pod = self._objects[PODS].get(self._pod_name)
+        owners = pod["metadata"].get("ownerReferences") or () if pod else ()
+        sets = (self._objects[REPLICASETS].get(owner["name"]) for owner in owners)
+        return next((each for each in sets if each), None)
+
     def _slices(self, service: str) -> list[Json]:
         return [each for each in self._objects[ENDPOINTSLICES].values() if service_of(each) == service]
+
+
+def _revision(replica_set: Json) -> int:
+    text = (replica_set["metadata"].get("annotations") or {}).get(REVISION_ANNOTATION) or ""
+    return int(text) if text.isdigit() else 0
+
+
+def _owners(obj: Json) -> set[str]:
+    return {owner["uid"] for owner in obj["metadata"].get("ownerReferences") or ()}
 
 
 def _identity(pod: Json) -> tuple[str | None, ...]:

@@ -1,6 +1,6 @@
 """Which routing tables every connected gateway works by, over all replicas of the operator."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from modelfleet.controller.serve.peers.report import PeerView, Report
@@ -26,40 +26,60 @@ class Spread:
         return self.connected > 0 and not self.lacking and not self.refused
 
 
-@dataclass(frozen=True, slots=True)
-class _Put:
-    """What a table consists of, and when it was last put."""
-
-    keys: tuple[Key, ...]
-    state: Vector
-
-
 class Reach:
-    """Knows first-hand of the gateways that are connected here, and of the others what their replicas say."""
+    """
+    Knows first-hand of the gateways that are connected here, and of the others what their replicas say.
 
-    def __init__(self, server: Server, view: Callable[[], PeerView | None], *, own_name: str) -> None:
+    *keys_of* returns the resources that a table needs; a refusal of any of them is one of the table.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        view: Callable[[], PeerView | None],
+        *,
+        own_name: str,
+        keys_of: Callable[[str], Collection[Key]],
+    ) -> None:
         self._server = server
         self._view = view
         self._own_name = own_name
-        self._tables: dict[str, _Put] = {}
+        self._keys_of = keys_of
+        self._put_at: dict[str, Vector] = {}
         self._pending: set[str] = set()
+        self._unfit: Mapping[Key, str] = {}
+        self._refused_before: set[str] = set()
+        self._were_connected = False
         self.state: Vector = ()
 
-    def note(self, state: Vector, tables: Mapping[str, tuple[Key, ...] | None]) -> None:
-        """Note that *tables* were put at *state*, each with the resources it consists of; None for one that is gone."""
-        self.state = state
-        for name, keys in tables.items():
-            if keys is None:
-                self._tables.pop(name, None)
+    def note(self, state: Vector, tables: Mapping[str, object | None], unfit: Mapping[Key, str]) -> None:
+        """Note that *tables* were put at *state*, None for one that is gone, and what could not be put."""
+        self.state, self._unfit = state, unfit
+        for name, table in tables.items():
+            if table is None:
+                self._put_at.pop(name, None)
                 self._pending.discard(name)
             else:
-                self._tables[name] = _Put(keys, state)
+                self._put_at[name] = state
                 self._pending.add(name)
 
     def pending(self) -> tuple[str, ...]:
-        """Return the tables that some gateway connected here has not acknowledged as they are."""
-        self._pending = {name for name in self._pending if not all(self._here(name).values())}
+        """Return the tables that not every gateway connected here has acknowledged; all, while none is connected."""
+        self._pending = {name for name in self._pending if not (here := self._here(name)) or not all(here.values())}
         return tuple(sorted(self._pending))
+
+    def unsettled(self) -> set[str]:
+        """Return the tables of which something else may be told than the last time this was asked."""
+        others = [report for _, report in self._others()]
+        are_connected = bool(others) or bool(self._server.connected())
+        if not are_connected:
+            self._were_connected = False
+            return set()
+        is_news, self._were_connected = not self._were_connected, True
+        refused = self._refused_tables()
+        before, self._refused_before = self._refused_before, refused
+        elsewhere = {name for report in others for name in report.pending}
+        return {*self.pending(), *elsewhere, *refused, *before, *(self._put_at if is_news else ())}
 
     def acknowledged(self, sleepers: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return which version of the endpoints of *sleepers* each gateway connected here holds, by node."""
@@ -71,28 +91,41 @@ class Reach:
         return found
 
     def refused(self) -> dict[str, str]:
-        """Return why a gateway connected here refused something, by the resource's name."""
-        return {refusal.name: refusal.message for refusal in self._server.refusals()}
+        """Return why a gateway connected here refused something, or why it could not be sent, by type and name."""
+        said = {(refusal.type_url, refusal.name): refusal.message for refusal in self._server.refusals()}
+        return {_label(key): why for key, why in (said | dict(self._unfit)).items()}
 
     def spread(self, table: str) -> Spread:
         """Return how far *table* has spread, as it was put last."""
-        put = self._tables.get(table)
+        put_at = self._put_at.get(table)
         here = self._here(table)
-        elsewhere = {
-            name: put is not None and table not in report.pending and not is_behind(report.state, put.state)
-            for name, report in self._others()
-        }
+        up_to_date = {name: report for name, report in self._others() if put_at and not is_behind(report.state, put_at)}
+        elsewhere = {name: name in up_to_date and table not in report.pending for name, report in self._others()}
         lacking = sorted(where for where, has in (*here.items(), *elsewhere.items()) if not has)
-        refused = (self.refused(), *(report.refused for _, report in self._others()))
+        refused = (self.refused(), *(report.refused for report in up_to_date.values()))
         return Spread(
             connected=len(here) + len(elsewhere),
             lacking=tuple(lacking),
-            refused=next((said[table] for said in refused if table in said), ""),
+            refused=next((why for said in refused for why in self._why(table, said)), ""),
         )
 
     def _here(self, table: str) -> dict[str, bool]:
-        put = self._tables.get(table)
-        return self._server.acknowledged(self._server.digests(put.keys if put else ()))
+        """Return whether each gateway connected here has all of *table*; of one that was never put it has nothing."""
+        if table not in self._put_at:
+            return {gateway.node: False for gateway in self._server.connected()}
+        return self._server.acknowledged(self._server.digests(self._keys_of(table)))
+
+    def _why(self, table: str, refused: Mapping[str, str]) -> Iterator[str]:
+        """Yield why something that *table* needs was refused."""
+        for key in self._keys_of(table) if refused else ():
+            if why := refused.get(_label(key)):
+                yield f"{key[1]}: {why}"
+
+    def _refused_tables(self) -> set[str]:
+        refused = self.refused()
+        for _, report in self._others():
+            refused |= report.refused
+        return {name for name in self._put_at if any(self._why(name, refused))} if refused else set()
 
     def _others(self) -> Iterator[tuple[str, Report]]:
         """Yield the other replicas that have gateways."""
@@ -100,3 +133,8 @@ class Reach:
         for name, answer in view.answers.items() if view else ():
             if name != self._own_name and isinstance(answer, Report) and answer.acknowledged:
                 yield name, answer
+
+
+def _label(key: Key) -> str:
+    """Return type and name, as in `Cluster models/chat`."""
+    return f"{key[0].rpartition('.')[2]} {key[1]}"

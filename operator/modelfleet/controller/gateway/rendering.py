@@ -1,21 +1,23 @@
 """From what changed to what the gateways are sent: only what depends on a change is rendered again."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from modelfleet.controller.gateway.compiler import Compiler, Difference
 from modelfleet.controller.serve.xds.resources import Key
 from modelfleet.gateway import render
-from modelfleet.gateway.ir import RouteTable
 from modelfleet.gateway.lower.setting import Setting, frame_of
 from modelfleet.gateway.render import Place, Replicas, Resources, routes
-from modelfleet.gateway.schema.type_urls import RDS, SRDS
+from modelfleet.gateway.schema.type_urls import CDS
 
 Changes = dict[str, dict[str, Mapping[str, Any] | None]]
 Unit = tuple[str, Any]
 """What is rendered in one piece: a kind of thing, and its name."""
 FRAME, CREDENTIALS, GATEWAYS = ("frame", ""), ("credentials", ""), ("gateways", "")
+
+log = logging.getLogger(__name__)
 
 
 class Rendering:
@@ -30,6 +32,7 @@ class Rendering:
         self._owners: dict[Key, Unit] = {}
         self._users: defaultdict[str, set[str]] = defaultdict(set)
         self._uses: dict[str, frozenset[str]] = {}
+        self._sends_to: dict[str, frozenset[str]] = {}
 
     def changes(self, difference: Difference, replicas: Replicas) -> Changes:
         """
@@ -37,19 +40,39 @@ class Rendering:
 
         The first time it is everything.
         """
+        changes: Changes = {}
+        for _ in self.steps(difference, replicas, changes):
+            pass
+        return changes
+
+    def steps(self, difference: Difference, replicas: Replicas, changes: Changes) -> Iterator[None]:
+        """
+        Add to *changes* what `changes` returns, step by step, some 0.5 ms each; nothing may be compiled meanwhile.
+
+        What only a defect keeps from being rendered stays as it was, and harms nothing else.
+        """
         stale = self._stale(difference, replicas)
         self._replicas = replicas
-        changes: Changes = {}
-        rendered = {unit: self._render(unit) for unit in stale}
+        rendered = {}
+        for unit in stale:
+            try:
+                rendered[unit] = self._render(unit)
+            except Exception:
+                log.exception("a part of the gateway could not be rendered", extra={"part": unit[0]})
+            yield
         for unit, resources in rendered.items():
             self._remove_old(unit, resources, changes)
         for unit, resources in rendered.items():
             self._add_new(unit, resources, changes)
-        return changes
 
-    def keys_of(self, table: RouteTable) -> tuple[Key, ...]:
-        """Return the resources by which gateways know *table*: its routes, and the scope of each name."""
-        return ((RDS, table.name), *((SRDS, model) for model in table.models))
+    def keys_of(self, table: str) -> tuple[Key, ...]:
+        """Return the resources that the table of that name needs: its own, and the clusters it sends to."""
+        return (*self._keys.get(("table", table), ()), *((CDS, name) for name in sorted(self._sends_to.get(table, ()))))
+
+    def together_with(self, keys: Iterable[Key]) -> set[Key]:
+        """Return *keys* and what was rendered in one piece with any of them: a table comes whole or not at all."""
+        units = {self._owners[key] for key in keys if key in self._owners}
+        return {*keys, *(key for unit in units for key in self._keys[unit])}
 
     def _stale(self, difference: Difference, replicas: Replicas) -> set[Unit]:
         tables = {*difference.tables, *(name for pool in difference.pools for name in self._users.get(pool, ()))}
@@ -106,8 +129,12 @@ class Rendering:
         fleets = routes.fleets_of(table) if table else frozenset()
         for fleet in self._uses.pop(name, frozenset()) - fleets:
             self._users[fleet].discard(name)
+        self._sends_to.pop(name, None)
         if table is None:
             return {}
+        self._sends_to[name] = frozenset(
+            backend.name for rule in table.rules for split in rule.tries for backend, _ in split.backends
+        )
         self._uses[name] = fleets
         for fleet in fleets:
             self._users[fleet].add(name)

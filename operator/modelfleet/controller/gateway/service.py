@@ -9,9 +9,10 @@ from modelfleet.api.conditions import Condition
 from modelfleet.api.names import ENGINE_PORT_NAME, FLEET_LABEL
 from modelfleet.controller.cluster.certificates import Holder, SecretNames, read_tls_secret
 from modelfleet.controller.cluster.client import Cluster
-from modelfleet.controller.cluster.errors import ClusterError
+from modelfleet.controller.cluster.errors import ClusterError, Forbidden
 from modelfleet.controller.cluster.resources import ENDPOINTSLICES, PODS, Json, Resource
 from modelfleet.controller.gateway import standing
+from modelfleet.controller.gateway.catch_up import CatchUp
 from modelfleet.controller.gateway.compiler import Compiler, Id
 from modelfleet.controller.gateway.endpoints import addresses
 from modelfleet.controller.gateway.home import Home
@@ -43,7 +44,9 @@ from modelfleet.gateway.schema import Schema
 
 CONNECTION_AGE_SECONDS = 3600.0
 """Bounds how long a gateway stays with one replica, and how long it shows a certificate that was rotated."""
-RELEASE, HOME = "release", "home"
+FORBIDDEN_AT_LAST = 3
+"""How many lists in a row must be forbidden to be believed: an API server that starts forbids everything at first."""
+RELEASE = "release"
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ class GatewayService:
         self._server = Server(
             Schema(),
             on_nack=lambda *_: self._ask_again(),
-            on_behind=self._catch_up,
+            on_behind=self._behind,
             options=ServerOptions(max_connection_age_seconds=CONNECTION_AGE_SECONDS),
         )
         self._intake = Intake(self.compiler, self._vector, wake=self._wake)
@@ -102,7 +105,8 @@ class GatewayService:
         self._certificate = OwnCertificate(
             lambda: read_tls_secret(cluster, settings.namespace, secret_names(settings.fullname).operator)
         )
-        self._reach = Reach(self._server, self._view, own_name=settings.pod_name)
+        rendering = Rendering(self.compiler, setting, place_of(settings))
+        self._reach = Reach(self._server, self._view, own_name=settings.pod_name, keys_of=rendering.keys_of)
         self._sleepers = SleepingFleets(
             self.compiler, self._server, addresses=self._addresses, cold_starts=self._cold_starts, view=self._view
         )
@@ -113,18 +117,23 @@ class GatewayService:
             own=self._report,
             certificate=self._certificate,
             is_needed=lambda: True,
-            on_view=lambda _: self._activator.changed(),
+            on_view=lambda _: self._gateways_changed(),
         )
         self._publisher = Publisher(
             self.compiler,
-            Rendering(self.compiler, setting, place_of(settings)),
+            rendering,
             self._server,
             self._reach,
             state=self._vector.now,
             replicas=self._replicas,
             on_published=ask_for,
         )
-        self._catching_up: set[asyncio.Task[None]] = set()
+        self._catch_up = CatchUp(
+            relist=self._relist_everything,
+            publish=self._publisher.publish,
+            is_due=self._may_make_up_for,
+            let_go=self._let_go,
+        )
         self._pods: dict[str, tuple[Address, ...]] = {}
         self._is_publishing = False
 
@@ -137,25 +146,33 @@ class GatewayService:
             self._cold_starts.forget(f"{obj['metadata']['namespace']}/{obj['metadata']['name']}")
 
     async def run(self, known: asyncio.Event) -> None:
-        """Serve gateways and peers until cancelled; nothing is served before *known* is set and all is listed."""
+        """
+        Serve gateways and peers until cancelled.
+
+        Nothing is served before *known* is set, everything else is listed too, and all of it is compiled.
+        """
         reflectors = (*self._home.reflectors, *self._secrets)
-        async with asyncio.TaskGroup() as group, self._listeners():
+        async with asyncio.TaskGroup() as group, self._peers():
             for reflector in reflectors:
                 group.create_task(reflector.run(), name=str(reflector))
             group.create_task(self._certificate.run(), name="certificate")
             await known.wait()
             for reflector in reflectors:
                 await reflector.listed.wait()
+            await self._publisher.publish()
             self._is_publishing = True
             group.create_task(self._publisher.run(), name="publisher")
             group.create_task(self._poller.run(), name="peers")
+            group.create_task(self._catch_up.run(), name="catching up")
             group.create_task(self._follow_acknowledgements(), name="acknowledgements")
             await self._certificate.ready.wait()
-            await self._server.start(f"[::]:{self._settings.xds_port}", self._shown)
-            await asyncio.Event().wait()
+            async with self._gateways():
+                await asyncio.Event().wait()
 
     def problem(self) -> str | None:
         """Return why gateways are not served yet, for the readiness probe."""
+        if not self._is_publishing:
+            return "what gateways are to do is not compiled yet"
         return self._certificate.problem()
 
     def standing(
@@ -166,15 +183,24 @@ class GatewayService:
         lowered = self.compiler.policies.get(key)
         if unreadable := self._intake.unreadable.get(key):
             return standing.of_unreadable(unreadable, lowered)
-        is_current = self._is_publishing and self._intake.generations.get(key) == generation
-        if lowered is None or not is_current or self.compiler.is_dirty(key):
+        is_current = self._intake.generations.get(key) == generation and not self.compiler.is_dirty(key)
+        if lowered is None or not is_current or not self._is_publishing or self._publisher.is_under_way:
             return None
         spread = self._reach.spread(lowered.table.name) if lowered.table else None
         return standing.of_policy(lowered, spread, before=before, generation=generation)
 
+    def _peers(self) -> MutualTlsServer:
+        """Return what answers the other replicas."""
+        return MutualTlsServer(
+            peer_application(self._report),
+            self._settings.peers_port,
+            certificate=self._certificate,
+            clients=frozenset({Holder.OPERATOR.value}),
+        )
+
     @contextlib.asynccontextmanager
-    async def _listeners(self) -> AsyncIterator[None]:
-        """Answer the gateway and the other replicas; held requests are reset at the end, others hold them."""
+    async def _gateways(self) -> AsyncIterator[None]:
+        """Answer gateways; held requests are reset at the end, others hold them."""
         activator = MutualTlsServer(
             gateway_application(self._activator, Models(self.compiler)),
             self._settings.activator_port,
@@ -182,13 +208,8 @@ class GatewayService:
             clients=frozenset({Holder.GATEWAY.value}),
             before_end=self._activator.reset,
         )
-        peers = MutualTlsServer(
-            peer_application(self._report),
-            self._settings.peers_port,
-            certificate=self._certificate,
-            clients=frozenset({Holder.OPERATOR.value}),
-        )
-        async with peers, activator:
+        async with activator:
+            await self._server.start(f"[::]:{self._settings.xds_port}", self._shown)
             try:
                 yield
             finally:
@@ -221,35 +242,38 @@ class GatewayService:
         seen = 0
         while True:
             seen = await self._server.changed(seen)
-            self._activator.changed()
-            self._ask_again()
+            self._gateways_changed()
+
+    def _gateways_changed(self) -> None:
+        self._activator.changed()
+        self._ask_again()
 
     def _ask_again(self) -> None:
-        """Ask for the policies that wait to be programmed."""
-        pending = self._reach.pending() + tuple(self._reach.refused())
-        parts = (name.split("/") for name in pending if name.startswith("policy/"))
+        """Ask for the policies that may be told something else about the gateways."""
+        parts = (name.split("/") for name in self._reach.unsettled() if name.startswith("policy/"))
         self._ask_for([(namespace, name) for _, namespace, name in parts])
 
-    def _catch_up(self, vector: tuple[int, ...]) -> None:
-        """List everything anew, and then hold nobody any longer for having seen *vector*."""
+    def _behind(self, vector: tuple[int, ...]) -> None:
+        self._catch_up.ask(vector)
 
-        async def catch_up() -> None:
-            if await self._relist_everything():
-                self._publisher.publish()
-                self._server.let_go(vector)
+    def _may_make_up_for(self, vector: tuple[int, ...]) -> bool:
+        """Return whether lists can: they cannot make a newer release of this one, unless none is there any more."""
+        return vector[0] <= self._home.release or self._home.release == self._home.newest_release
 
-        task = asyncio.create_task(catch_up(), name="catch up")
-        self._catching_up.add(task)
-        task.add_done_callback(self._catching_up.discard)
+    def _let_go(self, vector: tuple[int, ...]) -> None:
+        self._vector.make_up_for(vector)
+        self._server.let_go(vector)
+        self._wake()
 
-    async def _relist_everything(self) -> bool:
-        """Return whether everything could be listed anew."""
-        try:
-            for reflector in (*self._home.reflectors, *self._secrets):
+    async def _relist_everything(self, failures: int) -> bool:
+        """Return whether everything could be listed anew; what may not be read at last counts as it is."""
+        for reflector in (*self._home.reflectors, *self._secrets):
+            try:
                 await reflector.relist()
-        except ClusterError as error:
-            log.warning("a list failed", extra={"error": str(error)})
-            return False
+            except ClusterError as error:
+                if not isinstance(error, Forbidden) or failures < FORBIDDEN_AT_LAST:
+                    log.warning("a list failed", extra={"error": str(error)})
+                    return False
         return await self._relist()
 
     def _learn_cold_start(self, pod: Json) -> None:

@@ -31,7 +31,7 @@ def of_policy(
 ) -> PolicyStanding:
     """Return what is told about a policy that was compiled and put; *spread* is None of one without a table."""
     found = programmed(lowered, spread, before=before, generation=generation)
-    is_settled = spread is None or spread.is_everywhere or found.status == "True"
+    is_settled = spread is None or not spread.connected or found.status == "True"
     models = lowered.table.models if lowered.table else ()
     return PolicyStanding(summarized(*lowered.findings, found), models, lowered.rules, is_settled=is_settled)
 

@@ -21,6 +21,17 @@ class Vector:
         """Note that *which* was seen at *version*; an older one changes nothing, an unknown input raises KeyError."""
         self._seen[which] = max(self._seen[which], version)
 
+    def make_up_for(self, other: Version) -> None:
+        """
+        Count as having seen all that *other* has, after everything was listed from a quorum.
+
+        What was deleted last is in no list, so that a replica that just started would lag behind one that saw it go.
+        Not the release in front, which is what it is; nor a state with other inputs.
+        """
+        if len(other) == len(self._seen):
+            for which, version in list(zip(self._seen, other, strict=True))[1:]:
+                self.see(which, version)
+
     def now(self) -> Version:
         """Return all versions."""
         return tuple(self._seen.values())

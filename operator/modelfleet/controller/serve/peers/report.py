@@ -33,7 +33,7 @@ class Report:
     demand: Mapping[str, Demand]
     acknowledged: Acknowledged
     refused: Mapping[str, str] = field(default_factory=dict)
-    """refused says why a gateway refused something, by the resource's name."""
+    """refused says why a gateway refused something, by the resource's type and name."""
     state: tuple[int, ...] = ()
     """state is how new the configuration is that this replica serves."""
     pending: tuple[str, ...] = ()
