@@ -116,7 +116,7 @@ def _statistics() -> list[Resource]:
     model, team = _tag("model", f"%REQ({MODEL})%"), _tag("team", f"%REQ({TEAM})%")
     code = _tag("code", "%RESPONSE_CODE%")
     tokens = [
-        _stat(name, model, team, value_format=f"%CEL({count_of(field)})%")
+        _stat(name, model, team, value_format=count_of(field))
         for name, field in (("prompt_tokens", PROMPT), ("completion_tokens", COMPLETION), ("cached_tokens", CACHED))
     ]
     duration = _stat("duration_ms", model, value_format="%DURATION%", unit="Milliseconds")

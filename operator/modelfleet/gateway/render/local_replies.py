@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from modelfleet.gateway.ir import Frame
 from modelfleet.gateway.paths import ANTHROPIC_PREFIX
-from modelfleet.gateway.render.filters.entrance import NO_SUCH_PATH, TOO_LARGE
 from modelfleet.gateway.render.headers import SCOPE
 from modelfleet.gateway.render.limits import LIMITED_BY
 from modelfleet.gateway.render.types import Resource, extension
@@ -42,19 +41,17 @@ def local_reply_config(frame: Frame) -> Resource:
 
 def _replies(frame: Frame) -> tuple[Reply, ...]:
     """Return all kinds in the order in which they are tried; the last is about everything that is left."""
-    return (*_too_large(frame), *_strangers(), *_refusals(), *_limits(), *_failures())
+    return (_too_large(frame), *_strangers(), *_refusals(), *_limits(), *_failures())
 
 
-def _too_large(frame: Frame) -> tuple[Reply, ...]:
-    stated = Reply(
-        _denied(TOO_LARGE),
+def _too_large(frame: Frame) -> Reply:
+    return Reply(
+        _status(413),
         f"The body must have at most {frame.max_body_bytes} bytes.",
         type=INVALID,
         code="request_too_large",
         anthropic="request_too_large",
-        status=413,
     )
-    return stated, replace(stated, about=_status(413), status=None)
 
 
 def _strangers() -> tuple[Reply, ...]:
@@ -68,7 +65,7 @@ def _strangers() -> tuple[Reply, ...]:
     )
     absent = replace(unknown, message="This model needs an API key or a token.", status=401)
     # Also a token for another audience is 403 to Envoy.
-    return unknown, replace(absent, about=_all_of(_status(403), _without(SCOPE), _not_denied(NO_SUCH_PATH)))
+    return unknown, replace(absent, about=_all_of(_status(403), _without(SCOPE)))
 
 
 def _refusals() -> tuple[Reply, ...]:
@@ -80,10 +77,8 @@ def _refusals() -> tuple[Reply, ...]:
         code="no_matching_rule",
         anthropic="not_found_error",
     )
-    nowhere = replace(unmatched, message="There is no %REQ(:METHOD)% %PATH(NQ)% here.", code="unknown_url")
     forbidden = "permission_error"
     return (
-        replace(nowhere, about=_denied(NO_SUCH_PATH), status=404),
         Reply(_status(403), "You may not use this model.", forbidden, code="model_not_allowed", anthropic=forbidden),
         unmatched,
         malformed,
@@ -166,18 +161,6 @@ def _compared(operator: str, status: int) -> Resource:
 
 def _flag(*flags: str) -> Resource:
     return {"response_flag_filter": {"flags": list(flags)}}
-
-
-def _denied(policy: str) -> Resource:
-    return _says(f"response.code_details == '{_denial(policy)}'")
-
-
-def _not_denied(policy: str) -> Resource:
-    return _says(f"response.code_details != '{_denial(policy)}'")
-
-
-def _denial(policy: str) -> str:
-    return f"rbac_access_denied_matched_policy[{policy}]"
 
 
 def _says(expression: str) -> Resource:

@@ -6,7 +6,6 @@ from modelfleet.gateway.ir import Frame
 from modelfleet.gateway.render import authentication, limits
 from modelfleet.gateway.render.affinity import affinity_filter
 from modelfleet.gateway.render.filters.body import body
-from modelfleet.gateway.render.filters.entrance import entrance
 from modelfleet.gateway.render.filters.scripts import identity, unknown_model
 from modelfleet.gateway.render.filters.usage import usage
 from modelfleet.gateway.render.types import Resource, extension
@@ -21,7 +20,6 @@ def chain(frame: Frame, sources: Mapping[str, Resource] | None = None) -> list[R
     on by a table: Envoy decides that before the body is read, when no table is known yet.
     """
     return [
-        entrance(frame),
         authentication.authentication(sources),
         body(),
         identity(frame),

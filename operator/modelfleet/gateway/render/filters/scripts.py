@@ -1,12 +1,12 @@
 """The Lua scripts of the client listener, with the tables they look things up in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from string import ascii_letters, digits
 
 from modelfleet.gateway.ir import Frame
-from modelfleet.gateway.paths import ANTHROPIC_PREFIX, PATHS, ModelIn
+from modelfleet.gateway.paths import ANTHROPIC_PREFIX, PATHS
 from modelfleet.gateway.render.headers import NO_MODEL
 from modelfleet.gateway.render.types import Resource, extension, typed
 
@@ -18,11 +18,9 @@ LUA = "extensions.filters.http.lua.v3.Lua"
 
 def identity(frame: Frame) -> Resource:
     """Return the filter that sets the gateway's headers from the credentials and from what the body says."""
-    tables = {
-        "MULTIPART": _set_of(entry.path for entry in PATHS if entry.model_in is ModelIn.MULTIPART),
-        "UNNAMED": _set_of(entry.path for entry in PATHS if entry.model_in is ModelIn.NOWHERE),
-        "PRICES": _prices(frame),
-    }
+    places = ((f"{entry.method}{entry.path}", entry.model_in) for entry in PATHS)
+    paths = ", ".join(f"[{_text(asked)}] = {_text(model_in)}" for asked, model_in in places)
+    tables = {"PATHS": f"{{{paths}}}", "PRICES": _prices(frame)}
     return _filter(IDENTITY, tables, "errors.lua", "multipart.lua", "identity.lua")
 
 
@@ -46,10 +44,6 @@ def _filter(name: str, tables: Mapping[str, str], *sources: str) -> Resource:
 @cache
 def _source(name: str) -> str:
     return (files("modelfleet.gateway.render") / "lua" / name).read_text()
-
-
-def _set_of(values: Iterable[str]) -> str:
-    return "{" + ", ".join(f"[{_text(value)}] = true" for value in values) + "}"
 
 
 def _prices(frame: Frame) -> str:

@@ -25,5 +25,7 @@ def usage() -> Resource:
 
 
 def count_of(field: str) -> str:
-    """Return the CEL expression of *field* as a number, 0 where the engine did not name it."""
-    return f"(has({FOUND}.{field}) ? {FOUND}.{field} : uint(0))"
+    """Return the format of *field* as a number for a counter; 0 where the engine did not name it."""
+    named = f"{FOUND}.{field}"
+    # Engines name both counts always; testing for each costs as much as reading it.
+    return f"%CEL(has({named}) ? {named} : uint(0))%" if field == CACHED else f"%CEL({named})%"

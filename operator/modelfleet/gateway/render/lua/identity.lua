@@ -1,5 +1,6 @@
 -- Who asks for which model, as headers that the route, the limits and the log look at. The client's own are gone by now.
--- Before this file come the tables MULTIPART, UNNAMED (by path) and PRICES (by model), `errors.lua` and `multipart.lua`.
+-- Before this file come the tables PATHS (where each method and path has its model) and PRICES (by model), `errors.lua`
+-- and `multipart.lua`.
 
 local PRIORITIES = {Low = true, Normal = true, High = true}
 local CLAIM_BYTES = 256
@@ -12,9 +13,9 @@ local function is_plain(value, most_bytes)
 end
 
 local function identify_by_key(headers, client)
-  local realm, secret, user, team, priority = client:match("^([^|/]*)/([^|]*)|([^|]*)|([^|]*)|([^|]*)$")
+  local scope, realm, user, team, priority = client:match("^(([^|/]*)/[^|]*)|([^|]*)|([^|]*)|([^|]*)$")
   headers:remove("x-modelfleet-client")
-  headers:replace("x-modelfleet-scope", realm .. "/" .. secret)
+  headers:replace("x-modelfleet-scope", scope)
   headers:replace("x-modelfleet-realm", realm)
   headers:replace("x-modelfleet-user", user)
   headers:replace("x-modelfleet-team", team ~= "" and team or "-")
@@ -117,28 +118,34 @@ end
 
 -- The script waits for the body only where it has to: the codec has held a given length against the body by now.
 -- What was got from the handle before is of no use after waiting, so it is got again.
-local function read(handle, path)
+local function read(handle, model_in)
   local length = handle:headers():get("content-length")
-  if length and not MULTIPART[path] then return length end
+  if length and model_in == "json" then return length end
   local body = handle:body()
   return tostring(body and body:length() or 0), body
+end
+
+local function nowhere(handle, method, path)
+  refuse(handle, "404", "There is no " .. shown(method .. " " .. path:match("^[^?#]*")) .. " here.", "unknown_url")
 end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
   identify(handle, headers, handle:streamInfo():dynamicMetadata())
-  local path = headers:get(":path"):match("^[^?#]*")
-  if UNNAMED[path] then
+  local method, path = headers:get(":method"), headers:get(":path")
+  local model_in = PATHS[method .. path] or PATHS[method .. path:match("^[^?#]*")]
+  if not model_in then return nowhere(handle, method, path) end
+  if model_in == "nowhere" then
     headers:replace("x-modelfleet-model", NO_MODEL)
     return handle:clearRouteCache()
   end
   if headers:getNumValues("content-type") > 1 then
     return refuse(handle, "400", "The header `content-type` must be given once.")
   end
-  local bytes, body = read(handle, path)
-  headers = handle:headers()
+  local bytes, body = read(handle, model_in)
+  if body then headers = handle:headers() end
   local model, problem
-  if MULTIPART[path] then
+  if model_in == "multipart" then
     model, problem = model_in_multipart(headers, body)
   else
     model, problem = model_in_json(handle, headers, handle:streamInfo():dynamicMetadata():get("modelfleet"))
