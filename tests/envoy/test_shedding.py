@@ -59,7 +59,7 @@ def _half_full(running: Gate, stand_ins: Engines) -> Iterator[None]:
             clients.enter_context(running.leave_open("equal"))
             _await_running(stand_ins, number + 1)
         engine.behaviour.mode = "answer"
-        engine.behaviour.delay = 1
+        engine.behaviour.delay = 0.5
         yield
 
 
