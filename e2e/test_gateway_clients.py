@@ -17,8 +17,8 @@ WEATHER: ChatCompletionToolParam = {
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
 STATIC = {"static": {"status": 503, "message": "Nobody is at home.", "retryAfterSeconds": 1}}
-NOTICED_SECONDS = 1.0
-"""In which an engine stops working for a client that went away."""
+NOTICED_SECONDS = 3.0
+"""A second at most, in which an engine stops working for a client that went away, and two for looking at it."""
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_openai_tries_again_when_it_is_told_to(serving: Gateway) -> None:
 
 
 def test_an_engine_stops_working_for_a_client_that_went_away(serving: Gateway) -> None:
-    """Within a second of the end of the stream."""
+    """Soon after the end of the stream, and long before the answer would have been complete."""
     with serving.openai() as client:
         stream = client.chat.completions.create(
             model="chat", messages=QUESTION, max_tokens=9000, extra_body={"ignore_eos": True}, stream=True
@@ -151,7 +151,7 @@ def test_an_engine_stops_working_for_a_client_that_went_away(serving: Gateway) -
         closed = time.monotonic()
         eventually(lambda: running(serving.namespace, "talker") == 0, seconds=10, what="an engine without work")
 
-    assert seconds_since(closed) < NOTICED_SECONDS + 0.5
+    assert seconds_since(closed) < NOTICED_SECONDS
 
 
 def test_anthropic_messages(serving: Gateway) -> None:
