@@ -30,10 +30,10 @@ def test_its_table_tries_it_twice_without_limits_or_an_overall_timeout() -> None
     assert table.limits == ()
 
 
-def test_fleet_that_may_sleep_is_tried_three_times_and_waited_for() -> None:
+def test_fleet_that_may_sleep_is_tried_four_times_and_waited_for() -> None:
     (direct,) = lowered(sleeper(hold=600)).gateway.tables["fleet/models/llama"].rules
 
-    assert len(direct.tries) == 3
+    assert len(direct.tries) == 4
     assert direct.timeouts.per_try_idle_seconds == 605
 
 

@@ -81,17 +81,17 @@ def test_backend_without_weight_gets_nothing_and_is_no_problem() -> None:
     assert condition(found, "ResolvedRefs").status == "True"
 
 
-def test_fleet_that_may_sleep_is_tried_three_times_with_longer_idle_timeouts() -> None:
+def test_fleet_that_may_sleep_is_tried_four_times_with_longer_idle_timeouts() -> None:
     found = lowered(sleeper(hold=600), policy(rule(retries={"attempts": 1}, fallback=[to("big")])), fleet("big"))
 
-    assert tried(found) == [LLAMA, LLAMA, LLAMA, BIG]
+    assert tried(found) == [LLAMA, LLAMA, LLAMA, LLAMA, BIG]
     assert only_rule(found).timeouts == ir.Timeouts(idle_seconds=605, per_try_idle_seconds=605)
 
 
-def test_fallback_that_may_sleep_is_tried_three_times() -> None:
+def test_fallback_that_may_sleep_is_tried_four_times() -> None:
     found = lowered(fleet(), sleeper("big"), policy(rule(retries={"attempts": 1}, fallback=[to("big")])))
 
-    assert tried(found) == [LLAMA, BIG, BIG, BIG]
+    assert tried(found) == [LLAMA, BIG, BIG, BIG, BIG]
 
 
 def test_fleet_that_falls_back_while_it_wakes_is_not_waited_for() -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.gateway.render.tables import EXTERNAL, PROVIDER, fleet, pool, pools, rule, split, table
 
 from modelfleet.gateway import ir, render
+from modelfleet.gateway.render.retries import BUDGET_FROM, BUDGET_FROM_HELD
 from modelfleet.gateway.schema import Schema, type_urls
 
 KEY = ir.SecretKey("ns", "s", "k")
@@ -121,3 +122,16 @@ def test_keys_of_providers_are_in_secrets_alone() -> None:
 
 def _ports(group: dict[str, list[dict[str, dict[str, dict[str, dict[str, int]]]]]]) -> list[int]:
     return [one["endpoint"]["address"]["socket_address"]["port_value"] for one in group["lb_endpoints"]]
+
+
+def test_all_that_an_activator_holds_may_be_tried_again_at_once() -> None:
+    clusters = render.resources(EVERYTHING, READY, PLACE)[type_urls.CDS]
+    least = {
+        name: {
+            limits["retry_budget"]["min_retry_concurrency"]
+            for limits in clusters[name]["circuit_breakers"]["thresholds"]
+        }
+        for name in ("ns/asleep", "ns/first")
+    }
+
+    assert least == {"ns/asleep": {BUDGET_FROM_HELD}, "ns/first": {BUDGET_FROM}}

@@ -12,8 +12,9 @@ from modelfleet.gateway import ir
 from modelfleet.gateway.lower.backends import Neighbours, Target, external_target, fleet_target
 from modelfleet.gateway.lower.problem import Problem
 
-TRIES_WHILE_WAKING = 3
-"""A request that is held needs three tries at its fleet: the hold, another activator when one ends, and the model."""
+TRIES_WHILE_WAKING = 4
+"""A request that is held needs four tries at its fleet: the hold, two more when an update replaces both activators one
+after the other, and the model."""
 HOLD_MARGIN_SECONDS = 5
 """Idle timeouts must not end a hold. Measured with Envoy 1.40: they cannot tell a hold from a hang."""
 NO_BACKEND = "No backend of this model can take requests now."

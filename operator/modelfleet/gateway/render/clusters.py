@@ -76,7 +76,8 @@ def _breakers(pool: Pool) -> Resource:
     Measured with Envoy 1.40: a pod's connections count whatever their priority, so the lower limit of `DEFAULT` leaves
     what is above it to everybody else. Each pool of connections may always have one.
     """
-    most = {"max_connections": UNLIMITED, "max_requests": UNLIMITED, **retry_limits(Retries())}
+    retries = retry_limits(Retries(), holds=pool.sleep is not None)
+    most = {"max_connections": UNLIMITED, "max_requests": UNLIMITED, **retries}
     connections = {"DEFAULT": pool.low_priority_connections_per_pod, "HIGH": pool.connections_per_pod}
     return {
         "thresholds": [
@@ -130,11 +131,13 @@ def _composite(table: RouteTable, chain: Chain, rule: Rule, pools: Mapping[str, 
     members = [{"name": one.target if one.is_direct else _name(table, one.target)} for one in chain.members]
     kind = "extensions.clusters.composite.v3.ClusterConfig"
     goes_elsewhere = len({one.target for one in chain.members}) > 1
-    limits = no_retry_limits() if goes_elsewhere else retry_limits(rule.retries)
     most = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), UNLIMITED)
     first = chain.first
+    pool = pools[first.name] if first and first.kind is BackendKind.FLEET else None
+    holds = pool is not None and pool.sleep is not None
+    limits = no_retry_limits() if goes_elsewhere else retry_limits(rule.retries, holds=holds)
     # A composite's own filters run, and never those of its members.
-    filters = _target_filters(pools[first.name]) if first and first.kind is BackendKind.FLEET else []
+    filters = _target_filters(pool) if pool else []
     return {
         "name": chain.name,
         "connect_timeout": "1s",

@@ -15,6 +15,9 @@ PATIENCE = 20
 BUDGET_FROM = 100
 """So many retries at once are within every budget: it is about storms, not about one replica that goes."""
 
+BUDGET_FROM_HELD = 2000
+"""The same where requests are held: all that an activator held, tried again at its end, are no storm."""
+
 
 def retry_policy(rule: Rule) -> Resource:
     """
@@ -42,10 +45,14 @@ def retry_policy(rule: Rule) -> Resource:
     }
 
 
-def retry_limits(retries: Retries) -> Resource:
-    """Return the part of a breaker's thresholds that bounds how many requests are tried again at once."""
-    percent = {"value": retries.budget_percent}
-    return {"retry_budget": {"budget_percent": percent, "min_retry_concurrency": BUDGET_FROM}}
+def retry_limits(retries: Retries, *, holds: bool) -> Resource:
+    """
+    Return the part of a breaker's thresholds that bounds how many requests are tried again at once.
+
+    *holds* says whether requests to the fleet may be held.
+    """
+    percent, always = {"value": retries.budget_percent}, BUDGET_FROM_HELD if holds else BUDGET_FROM
+    return {"retry_budget": {"budget_percent": percent, "min_retry_concurrency": always}}
 
 
 def no_retry_limits() -> Resource:
