@@ -17,8 +17,8 @@ from modelfleet.gateway.render.types import Resource, ads, extension
 
 TRUSTED_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTPS_PORT = 443
-PRIVATE_HEADERS = (*CREDENTIALS, "cookie", "x-request-id")
-"""Of the client's headers, those that are no business of a provider's."""
+PRIVATE_HEADERS = (*CREDENTIALS, "api-key", "cookie", "proxy-authorization", "x-goog-api-key", "x-request-id")
+"""Of the client's headers, those that are no business of a provider's: whatever may hold credentials."""
 PRIVATE_PREFIXES = (*DROPPED_PREFIXES, "x-forwarded-")
 
 
@@ -35,7 +35,7 @@ def provider_cluster(provider: Provider, *, trusted_ca: str = TRUSTED_CA) -> Res
         "load_assignment": {"cluster_name": provider.name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
         "circuit_breakers": unlimited(),
         "transport_socket": _tls(provider.host, trusted_ca),
-        **http_options(_stranger(), _script(provider), *_key(provider)),
+        **http_options(_script(provider), _stranger(), *_key(provider)),
     }
 
 
@@ -102,4 +102,5 @@ def _key(provider: Provider) -> list[Resource]:
 
 @cache
 def _source() -> str:
-    return (files("modelfleet.gateway.render") / "lua" / "provider.lua").read_text()
+    scripts = files("modelfleet.gateway.render") / "lua"
+    return "\n".join((scripts / name).read_text() for name in ("multipart.lua", "provider.lua"))

@@ -1,4 +1,5 @@
 -- The request as a provider wants it: its path, and its name of the model. All other bytes stay as they came.
+-- Before this file comes `multipart.lua`.
 
 local function after_string(text, at)
   local stop = text:find('["\\]', at + 1)
@@ -31,7 +32,8 @@ local function plain(key)
   return (key:gsub("\\u00(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
 end
 
--- Every first-level key counts: which of two equal ones an engine heeds is its own affair.
+-- Every first-level key counts: which of two equal ones an engine heeds is its own affair, and so is (as with Go's
+-- parser) whether `Model` means `model`.
 local function renamed(text, model)
   local parts, copied = {}, 1
   local at = text:find("{", 1, true)
@@ -42,7 +44,7 @@ local function renamed(text, model)
     local value = text:find("%S", (text:find(":", key_end, true) or #text) + 1)
     if not value then break end
     local value_end = after_value(text, value)
-    if plain(key) == "model" then
+    if plain(key):lower() == "model" then
       parts[#parts + 1] = text:sub(copied, value - 1)
       parts[#parts + 1] = model
       copied = value_end
@@ -55,25 +57,24 @@ local function renamed(text, model)
   return table.concat(parts)
 end
 
--- The listener let only forms through whose one field `model` is plain.
-local function renamed_in_form(text, model)
-  local _, head = text:find('[; ]name="model"[^\n]*\r\n')
-  local _, start = text:find("\r\n\r\n", head and head - 1 or #text, true)
-  local stop = start and text:find("\r\n--", start + 1, true)
-  if not stop then return text end
-  return text:sub(1, start) .. model .. text:sub(stop)
+local function renamed_in_form(content_type, text, model)
+  local name, _, first, last = model_in_form(content_type, text)
+  return name and text:sub(1, first - 1) .. model .. text:sub(last + 1) or text
 end
 
 function envoy_on_request(handle)
   local how = handle:filterContext()
-  local path, model = handle:headers():get(":path"), how:get("model")
+  -- Without a name of the provider's own it is the requested one that goes out, whatever else the body says.
+  local path, requested = handle:headers():get(":path"), handle:headers():get("x-modelfleet-model")
+  local model = how:get("model") or requested and '"' .. requested .. '"'
   if path:sub(1, 4) == "/v1/" then handle:headers():replace(":path", how:get("base") .. path:sub(4)) end
   local body = model and handle:body()
   if not body then return end
   -- What was taken from the handle before it waited for the body cannot be used any more.
   local headers, text = handle:headers(), body:getBytes(0, body:length())
-  local is_form = (headers:get("content-type") or ""):lower():find("^multipart/")
-  local changed = is_form and renamed_in_form(text, model:sub(2, -2)) or renamed(text, model)
+  local content_type = headers:get("content-type") or ""
+  local is_form = content_type:lower():find("^multipart/")
+  local changed = is_form and renamed_in_form(content_type, text, model:sub(2, -2)) or renamed(text, model)
   local length = body:setBytes(changed)
   if headers:get("content-length") then headers:replace("content-length", tostring(length)) end
 end
