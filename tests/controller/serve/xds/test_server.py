@@ -235,3 +235,12 @@ async def test_large_changes_can_be_prepared_in_a_thread() -> None:
         server.put_prepared((1, 1), prepared)
 
         assert server.version((CDS, "c99"))
+
+
+async def test_a_gateway_that_needs_nothing_is_counted_too() -> None:
+    async with serving() as server, Stream(server) as stream:
+        server.put((1,), {})
+        await stream.ask("a")
+        await server.changed(0)
+
+        assert REGISTRY.get_sample_value("modelfleet_xds_clients") == 1

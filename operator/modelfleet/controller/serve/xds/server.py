@@ -210,6 +210,7 @@ class Server:
         await self._is_complete.wait()
         session = Session(Client(self._resources), context.peer(), dt.datetime.now(dt.UTC))
         self._gateways.add(session)
+        self._measure()
         reader = asyncio.create_task(self._read(session, requests))
         reader.add_done_callback(lambda _: session.wake.set())
         try:
