@@ -90,7 +90,9 @@ def _served(port: int) -> ir.Gateway:
         table("renamed", rule(there_renamed), access=PEOPLE),
     ]
     providers = {one.name: one for one in (provider, renamed)}
-    return gateway(tables, [pool("open"), pool("down"), pool("secret")], keys=(ALICE,), providers=providers)
+    pools = [pool(name) for name in ("open", "down", "secret")]
+    frame = ir.Frame(credentials_required=True)
+    return gateway(tables, pools, keys=(ALICE,), providers=providers, frame=frame)
 
 
 def post(*more: str, path: str = CHAT, host: str = "x", length: int | str | None = 16) -> bytes:
@@ -298,13 +300,22 @@ def test_a_form_sends_its_own_model_however_its_file_reads(world: World) -> None
 def test_no_form_keeps_a_thread_busy(world: World, head: str) -> None:
     began = time.monotonic()
     body = f"--b\r\n{head}\r\n\r\nv\r\n--b--".encode()
-    headers = {"content-type": "multipart/form-data; boundary=b"}
+    headers = {"content-type": "multipart/form-data; boundary=b", "authorization": f"Bearer {KEY}"}
     answer = world.gate.client.post(
         f"http://{LOOPBACK}:{world.gate.port}{FORM}", content=body, headers=headers, timeout=SECONDS
     )
 
     assert answer.status_code == 400
     assert time.monotonic() - began < SECONDS
+
+
+@pytest.mark.parametrize("path", [CHAT, FORM, "/v1/models", "/invocations"])
+def test_nobody_fills_the_memory_without_a_name(world: World, path: str) -> None:
+    lines = [f"POST {path} HTTP/1.1", "host: x", "content-type: application/json", "content-length: 1000000", "", ""]
+    with socket.create_connection((LOOPBACK, world.gate.port), timeout=SECONDS) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+
+        assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
 
 
 @pytest.mark.parametrize("boundary", ['"b', 'b"', '"b"x', '""', "b; x=y"])

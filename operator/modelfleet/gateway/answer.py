@@ -102,6 +102,8 @@ def _refused_unread(gateway: Gateway, request: Request) -> Answer | None:
     """Return the answer to what is refused whatever the tables say."""
     if request.is_stranger:
         return Answer("nobody has these credentials", 401)
+    if request.caller is None and gateway.frame.credentials_required:
+        return Answer("every model needs a key or a token", 401)
     if request.body_bytes > gateway.frame.max_body_bytes:
         limit = gateway.frame.max_body_bytes
         return Answer(f"the body must have at most {limit} bytes, found {request.body_bytes}", 413)

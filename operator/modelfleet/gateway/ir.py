@@ -298,6 +298,8 @@ class Frame:
     """What the platform team decides for the whole gateway; the only thing that listeners depend on."""
 
     max_body_bytes: int = 32 * 1024 * 1024
+    credentials_required: bool = False
+    """credentials_required says that no table lets anybody in without credentials."""
     client_tls: bool = False
     access_log_sample_percent: int = 100
     tracing_endpoint: str | None = None

@@ -36,6 +36,7 @@ def frame_of(settings: GatewaySettings) -> Frame:
     """Return what the platform decides for all requests."""
     return Frame(
         max_body_bytes=settings.max_body_bytes,
+        credentials_required=settings.auth_required,
         client_tls=settings.client_tls,
         access_log_sample_percent=settings.access_log.sample_percent,
         tracing_endpoint=settings.tracing.endpoint or None,

@@ -27,11 +27,12 @@ REFETCH_SECONDS = 5
 FETCH_SECONDS = 3
 
 
-def authentication(sources: Mapping[str, Resource] | None = None) -> Resource:
+def authentication(sources: Mapping[str, Resource] | None = None, *, is_required: bool = False) -> Resource:
     """
     Return the filter that sends tokens to `jwt`, other credentials to `api-keys`, and requests without any on.
 
-    *sources* are configurations of the two by name, for where there is no ADS to ask.
+    *sources* are configurations of the two by name, for where there is no ADS to ask. With *is_required* a request
+    without credentials ends here, before its body is read: nobody may fill the gateway's memory without a name.
     """
     is_token = _header("authorization", {"prefix": TOKEN_START})
     has_any = {"or_matcher": {"predicate": [_header(name, ANY) for name in CREDENTIALS]}}
@@ -44,7 +45,10 @@ def authentication(sources: Mapping[str, Resource] | None = None) -> Resource:
         NAME,
         "extensions.common.matching.v3.ExtensionWithMatcher",
         extension_config=composite,
-        xds_matcher={"matcher_list": {"matchers": matchers}},
+        xds_matcher={
+            "matcher_list": {"matchers": matchers},
+            **({"on_no_match": {"action": _refuse()}} if is_required else {}),
+        },
     )
 
 
@@ -133,6 +137,12 @@ def _delegate(name: str, type_name: str, sources: Mapping[str, Resource] | None)
     type_urls = [typed(type_name)["@type"]]
     discovery = {"config_source": ads(initial_fetch_timeout="0s"), "type_urls": type_urls}
     return extension(name, kind, dynamic_config={"name": name, "config_discovery": discovery})
+
+
+def _refuse() -> Resource:
+    """Return the action that lets nobody pass; `local_replies` makes 401 of its 403."""
+    nobody = extension("nobody", RBAC, rules={"action": "ALLOW", "policies": {}})
+    return extension("refuse", "extensions.filters.http.composite.v3.ExecuteFilterAction", typed_config=nobody)
 
 
 def _provider(provider: JwtProvider) -> Resource:

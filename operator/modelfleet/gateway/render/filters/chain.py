@@ -20,7 +20,7 @@ def chain(frame: Frame, sources: Mapping[str, Resource] | None = None) -> list[R
     on by a table: Envoy decides that before the body is read, when no table is known yet.
     """
     return [
-        authentication.authentication(sources),
+        authentication.authentication(sources, is_required=frame.credentials_required),
         body(),
         identity(frame),
         unknown_model(),
