@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -168,19 +168,27 @@ class Burst:
     headers: Sequence[Mapping[str, str]]
     answers: list[Answer] = field(default_factory=list)
     """answers are in the order of *headers* once the context has ended."""
+    _started: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
         self._url = self.gateway.origin + CHAT
         self._thread = threading.Thread(target=self._run, name="burst")
         self._thread.start()
+        self._started.wait()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Wait for the last answer, which is given up when the body failed."""
+        if error:
+            self._loop.call_soon_threadsafe(self._asking.cancel)
         self._thread.join()
 
     def _run(self) -> None:
-        with self.gateway.lab.network():
-            self.answers += asyncio.run(self._ask_all())
+        with self.gateway.lab.network(), suppress(asyncio.CancelledError), asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._asking = self._loop.create_task(self._ask_all())
+            self._started.set()
+            self.answers += self._loop.run_until_complete(self._asking)
 
     async def _ask_all(self) -> list[Answer]:
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
