@@ -5,7 +5,7 @@ import sys
 from e2e.lab import Progress
 
 from benchmarks import idle, many_fleets, spec_change
-from benchmarks.gateway import affinity, burst, cpu
+from benchmarks.gateway import affinity, burst, changes, cpu, many_models, streams
 
 BENCHMARKS = {
     "spec-change": (spec_change.run, "a spec change reaches the Deployment, with 100 fleets"),
@@ -14,6 +14,9 @@ BENCHMARKS = {
     "gateway-cpu": (cpu.run, "processor time of a request with everything on, against routing by body"),
     "gateway-affinity": (affinity.run, "requests on a replica that has their prefix, with 8 replicas"),
     "gateway-burst": (burst.run, "2,000 users on a fleet with room for 256"),
+    "gateway-streams": (streams.run, "10,000 streams open at once (about 4 minutes)"),
+    "gateway-changes": (changes.run, "how soon policies, endpoints and keys are in effect, with 1,000 models"),
+    "gateway-scale": (many_models.run, "processor time of a request with 1,000 models, against 10"),
 }
 
 

@@ -11,8 +11,11 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
+
+from benchmarks.gateway.limits import most_files
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
@@ -34,8 +37,8 @@ class Tally:
 class Client(asyncio.Protocol):
     """One connection, which asks again until there is nothing left to ask."""
 
-    def __init__(self, request: bytes, tally: Tally, done: asyncio.Event) -> None:
-        self._request, self._tally, self._done = request, tally, done
+    def __init__(self, requests: Iterator[bytes], tally: Tally, done: asyncio.Event) -> None:
+        self._requests, self._tally, self._done = requests, tally, done
         self._received, self._head_ends = bytearray(), -1
         self._asked_at, self._is_asking = 0.0, False
         self._transport: asyncio.Transport
@@ -73,7 +76,7 @@ class Client(asyncio.Protocol):
         self._tally.most_open = max(self._tally.most_open, self._tally.open_now)
         self._received.clear()
         self._head_ends, self._asked_at, self._is_asking = -1, time.perf_counter(), True
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def _note_first_byte(self) -> None:
         if self._asked_at:
@@ -105,13 +108,18 @@ def _lines(headers: dict[str, str]) -> Iterator[bytes]:
     return (f"{name}: {value}\r\n".encode() for name, value in headers.items())
 
 
-async def run(port: int, sent: bytes, *, connections: int, requests: int, ramp_seconds: float = 0.0) -> Tally:
-    """Return the tally of *requests* requests over *connections* connections, opened within *ramp_seconds*."""
+async def run(port: int, sent: Iterable[bytes], *, connections: int, requests: int, ramp_seconds: float = 0.0) -> Tally:
+    """
+    Return the tally of *requests* requests over *connections* connections, opened within *ramp_seconds*.
+
+    They are those of *sent*, again and again.
+    """
     tally, done, loop = Tally(requests), asyncio.Event(), asyncio.get_running_loop()
-    for _ in range(connections):
-        await loop.create_connection(lambda: Client(sent, tally, done), "127.0.0.1", port)
-        if ramp_seconds:
-            await asyncio.sleep(ramp_seconds / connections)
+    turns = cycle(sent)
+    began = loop.time()
+    for number in range(connections):
+        await loop.create_connection(lambda: Client(turns, tally, done), "127.0.0.1", port)
+        await asyncio.sleep(max(0.0, began + ramp_seconds * number / connections - loop.time()))
     await done.wait()
     return tally
 
@@ -130,18 +138,25 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--ramp", type=float, default=0.0, help="seconds over which connections are opened")
     parser.add_argument("--model", default="chat")
+    parser.add_argument("--models", type=int, default=0, help="go round so many models, which are called MODEL-0, …")
     parser.add_argument("--key", default="")
     parser.add_argument("--stream", action="store_true")
     given = parser.parse_args()
-    message = {"role": "user", "content": "What is the capital of France? Answer with one word."}
-    body = {"model": given.model, "messages": [message], "max_tokens": 16, "stream": given.stream}
-    headers = {"authorization": f"Bearer {given.key}"} if given.key else {}
-    sent = request("/v1/chat/completions", json.dumps(body).encode(), headers)
+    most_files()
+    sent = list(_sent(given))
     began = time.perf_counter()
     tally = asyncio.run(
         run(given.port, sent, connections=given.connections, requests=given.requests, ramp_seconds=given.ramp)
     )
     print(json.dumps(_summary(tally, time.perf_counter() - began)))
+
+
+def _sent(given: argparse.Namespace) -> Iterator[bytes]:
+    message = {"role": "user", "content": "What is the capital of France? Answer with one word."}
+    body = {"messages": [message], "max_tokens": 16, "stream": given.stream}
+    headers = {"authorization": f"Bearer {given.key}"} if given.key else {}
+    for model in [f"{given.model}-{number}" for number in range(given.models)] or [given.model]:
+        yield request("/v1/chat/completions", json.dumps({"model": model, **body}).encode(), headers)
 
 
 def _summary(tally: Tally, seconds: float) -> dict[str, object]:
