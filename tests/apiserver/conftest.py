@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _ends_the_shared_operator(item: pytest.Item) -> bool:
-    return bool({"nobody", "survivors"} & {*getattr(item, "fixturenames", ())})
+    return bool({"nobody", "survivors", "gate"} & {*getattr(item, "fixturenames", ())})
 
 
 @pytest.fixture(scope="session")
@@ -116,19 +116,19 @@ def nobody(operators: Operators) -> Iterator[Operators]:
 @pytest.fixture
 def namespace(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
     """Yield a namespace of the test's own."""
-    with _namespace(api, kubectl) as own:
+    with new_namespace(api, kubectl) as own:
         yield own
 
 
 @pytest.fixture
 def elsewhere(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
     """Yield another namespace of the test's own."""
-    with _namespace(api, kubectl) as own:
+    with new_namespace(api, kubectl) as own:
         yield own
 
 
 @contextmanager
-def _namespace(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
+def new_namespace(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
     """Make a namespace; served names are everybody's, so its fleets go at the end."""
     name = f"test-{next(NUMBERS)}"
     made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -137,3 +137,4 @@ def _namespace(api: Client, kubectl: Kubectl) -> Iterator[Namespace]:
     yield own
     own.delete_all("ModelDeployment")
     own.delete_all("CachePolicy")
+    own.delete_all("RoutePolicy")

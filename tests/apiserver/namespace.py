@@ -9,14 +9,15 @@ from tests.apiserver.kubectl import Kubectl, Outcome
 from tests.apiserver.waiting import eventually
 
 from modelfleet.api.names import MANAGED_BY_LABEL
-from modelfleet.controller.cluster.resources import EVENTS, PODS, Resource
-from modelfleet.controller.watched import CHILDREN, FLEETS, POLICIES
+from modelfleet.controller.cluster.resources import ENDPOINTSLICES, EVENTS, PODS, SECRETS, Resource
+from modelfleet.controller.watched import CHILDREN, FLEETS, POLICIES, ROUTE_POLICIES
 
 Json = dict[str, Any]
 
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 RESOURCES = {resource.kind: resource for resource in (FLEETS, POLICIES, PODS, *CHILDREN)}
+EVERY = RESOURCES | {resource.kind: resource for resource in (ROUTE_POLICIES, SECRETS, ENDPOINTSLICES)}
 SOURCE = "hf://meta-llama/Llama-3.1-8B-Instruct"
 ACCELERATOR = "nvidia-l40s-48gb"
 SOMEBODY = "somebody"
@@ -37,13 +38,13 @@ class Namespace:
 
     def create(self, obj: Json) -> Json:
         """Create *obj* here, and return it as stored."""
-        resource = RESOURCES[obj["kind"]]
+        resource = EVERY[obj["kind"]]
         query = {"fieldManager": SOMEBODY, "fieldValidation": "Strict"}
         return _body(self.http.post(resource.path(self.name), json=obj, params=query))
 
     def find(self, kind: str, name: str = "fleet", *, subresource: str | None = None) -> Json | None:
         """Return an object, or None."""
-        answer = self.http.get(RESOURCES[kind].path(self.name, name, subresource=subresource))
+        answer = self.http.get(EVERY[kind].path(self.name, name, subresource=subresource))
         return None if answer.status_code == httpx.codes.NOT_FOUND else _body(answer)
 
     def get(self, kind: str, name: str = "fleet", *, subresource: str | None = None) -> Json:
@@ -54,7 +55,7 @@ class Namespace:
 
     def patch(self, kind: str, patch: Json, name: str = "fleet", *, subresource: str | None = None) -> Json:
         """Change an object by a JSON merge patch, as somebody who is not the operator."""
-        path = RESOURCES[kind].path(self.name, name, subresource=subresource)
+        path = EVERY[kind].path(self.name, name, subresource=subresource)
         query = {"fieldManager": SOMEBODY}
         return _body(self.http.patch(path, json=patch, params=query, headers={"Content-Type": MERGE}))
 
@@ -64,11 +65,11 @@ class Namespace:
 
     def delete(self, kind: str, name: str = "fleet") -> None:
         """Delete an object."""
-        _body(self.http.delete(RESOURCES[kind].path(self.name, name)))
+        _body(self.http.delete(EVERY[kind].path(self.name, name)))
 
     def delete_all(self, kind: str) -> None:
         """Delete all objects of a kind."""
-        _body(self.http.delete(RESOURCES[kind].path(self.name)))
+        _body(self.http.delete(EVERY[kind].path(self.name)))
 
     def kubectl(self, *arguments: str, stdin: str = "") -> Outcome:
         """Run kubectl in this namespace."""
