@@ -106,7 +106,10 @@ async def test_an_issuer_that_is_away_stops_nobody() -> None:
                 ECDS: credentials(KEYS, away),
             },
         )
-        await until(lambda: "cluster.jwks/away.membership_total" in w.envoy.stats("jwks/away"), "the issuer is known")
+        await until(
+            lambda: "cluster.jwks/issuer/away.membership_total" in w.envoy.stats("jwks/issuer/away"),
+            "the issuer is known",
+        )
 
         assert await asyncio.to_thread(ask, w, "eyJhbGciOiJub25lIn0.e30.") == 401
         assert await asyncio.to_thread(ask, w, ALICE) == 200

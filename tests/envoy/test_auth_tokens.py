@@ -14,10 +14,10 @@ from modelfleet.gateway.ir import Gateway, JwtProvider
 FIRST, SECOND, STRANGER = Issuer("first"), Issuer("second"), Issuer("stranger")
 UNREACHABLE = Issuer("unreachable")
 TABLES = (
-    table("chat", scopes=("models/people", "jwt/one", "jwt/two", "jwt/away")),
-    table("one-only", scopes=("jwt/one",)),
-    table("dora", scopes=("jwt/one",), users=("dora",)),
-    table("team", scopes=("jwt/one",), teams=("blue",)),
+    table("chat", scopes=("models/people", "jwt/issuer/one", "jwt/issuer/two", "jwt/issuer/away")),
+    table("one-only", scopes=("jwt/issuer/one",)),
+    table("dora", scopes=("jwt/issuer/one",), users=("dora",)),
+    table("team", scopes=("jwt/issuer/one",), teams=("blue",)),
     table("open", required=False),
 )
 
@@ -55,14 +55,26 @@ def identity(gateway: ClientListener, token: str, model: str = "chat") -> dict[s
 
 def test_claims_say_who_asks(gateway: ClientListener) -> None:
     token = FIRST.token(sub="dora", org={"team": "blue"}, priority="High")
-    expected = {"scope": "jwt/one", "realm": "jwt/one", "user": "dora", "team": "blue", "priority": "High"}
+    expected = {
+        "scope": "jwt/issuer/one",
+        "realm": "jwt/issuer/one",
+        "user": "dora",
+        "team": "blue",
+        "priority": "High",
+    }
 
     assert identity(gateway, token) == expected
 
 
 def test_each_issuer_has_its_own_claims_and_scope(gateway: ClientListener) -> None:
     token = SECOND.token(email="eve@example.com", org={"team": "blue"}, priority="High")
-    expected = {"scope": "jwt/two", "realm": "jwt/two", "user": "eve@example.com", "team": "-", "priority": "Normal"}
+    expected = {
+        "scope": "jwt/issuer/two",
+        "realm": "jwt/issuer/two",
+        "user": "eve@example.com",
+        "team": "-",
+        "priority": "Normal",
+    }
 
     assert identity(gateway, token) == expected
 

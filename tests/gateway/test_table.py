@@ -44,7 +44,7 @@ def test_rule_without_any_backend_says_so() -> None:
         (Access(required=True), "nobody"),
         (Access(required=False), "no credentials"),
         (Access(True, ("a/b", "a/c")), "keys of a/b, a/c"),
-        (Access(True, ("a/b", "jwt/0123")), "keys of a/b or tokens"),
+        (Access(True, ("a/b", "jwt/issuer/0123")), "keys of a/b or tokens"),
         (Access(False, ("a/b",)), "keys of a/b or no credentials"),
         (Access(True, ("a/b",), ("ada",), ("search",)), "keys of a/b, only user ada or team search"),
     ],

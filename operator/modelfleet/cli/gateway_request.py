@@ -38,7 +38,7 @@ def _caller(gateway: Gateway, model: str, user: str | None, priority: str | None
     if known:
         return next((caller for caller in known if table and may_use(table.access, caller)), known[0])
     scopes = table.access.scopes if table else ()
-    tokens = [scope for scope in scopes if scope.startswith("jwt/")]
+    tokens = [scope for scope in scopes if scope.startswith("jwt/issuer/")]
     return Caller(next(iter((*tokens, *scopes)), ""), name, team, Priority(priority or Priority.NORMAL))
 
 

@@ -212,7 +212,7 @@ class Access:
     required: bool
     """required is false where callers without credentials are let in."""
     scopes: tuple[str, ...] = ()
-    """scopes are the sets of credentials that count: `<namespace>/<secret>`, and `jwt/<provider>`."""
+    """scopes are the sets of credentials that count: `<namespace>/<secret>`, and `jwt/issuer/<provider>`."""
     users: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
     """Of these scopes' callers, those named by users or teams may come in; all of them when both are empty."""
@@ -275,7 +275,7 @@ class JwtProvider:
     """An issuer of tokens; policies that say the same share one."""
 
     name: str
-    """name is a hash of the rest; its scope is `jwt/<name>`."""
+    """name is a hash of the rest; its scope is `jwt/issuer/<name>`, which no Secret's `<namespace>/<secret>` can be."""
     issuer: str
     jwks_uri: str
     audiences: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ class Caller:
     """Who asks, as the key or the token says."""
 
     scope: str = ""
-    """scope is `<namespace>/<secret>` or `jwt/<provider>`; empty without credentials."""
+    """scope is `<namespace>/<secret>` or `jwt/issuer/<provider>`; empty without credentials."""
     user: str = ""
     team: str = ""
     priority: Priority = Priority.NORMAL

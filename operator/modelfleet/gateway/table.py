@@ -19,7 +19,7 @@ from modelfleet.gateway.ir import (
 )
 from modelfleet.gateway.lower.whole import Lowered
 
-JWT_SCOPE = "jwt/"
+JWT_SCOPE = "jwt/issuer/"
 HEADER = ("MODEL", "ACCESS", "RULE", "MATCH", "TRIES", "FINALLY", "LIMITS")
 
 

@@ -114,7 +114,7 @@ def test_equal_issuers_are_one() -> None:
     assert provider == ir.JwtProvider(
         provider.name, "https://id.example.com/", "https://id.example.com/keys", ("a", "b")
     )
-    assert table(found).access == ir.Access(True, (f"jwt/{provider.name}",))
+    assert table(found).access == ir.Access(True, (f"jwt/issuer/{provider.name}",))
 
 
 def test_issuer_with_other_claims_is_another() -> None:

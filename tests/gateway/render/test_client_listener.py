@@ -96,7 +96,7 @@ def test_keys_are_fetched_from_where_the_issuer_says() -> None:
         for cluster in found.values()
     ]
 
-    assert list(found) == ["jwks/one", "jwks/two"]
+    assert list(found) == ["jwks/issuer/one", "jwks/issuer/two"]
     assert [port["socket_address"]["port_value"] for port in ports] == [443, 8443]
 
 

@@ -63,7 +63,7 @@ def policy_access(
 
 def scope_of(provider: JwtProvider) -> str:
     """Return the scope of callers with a token of *provider*."""
-    return f"jwt/{provider.name}"
+    return f"jwt/issuer/{provider.name}"
 
 
 def _scopes(secrets: Collection[KeySecret]) -> tuple[str, ...]:

@@ -181,12 +181,12 @@ def _nobody() -> Resource:
 
 def scope_of(provider: JwtProvider) -> str:
     """Return the scope of the callers that *provider* vouches for."""
-    return f"jwt/{provider.name}"
+    return f"jwt/issuer/{provider.name}"
 
 
 def jwks_cluster_name(provider: JwtProvider) -> str:
     """Return the name of the cluster that *provider*'s keys come from."""
-    return f"jwks/{provider.name}"
+    return f"jwks/issuer/{provider.name}"
 
 
 def _cluster(provider: JwtProvider, trusted_ca: str) -> Resource:
