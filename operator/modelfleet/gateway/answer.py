@@ -103,7 +103,7 @@ def _refused_unread(gateway: Gateway, request: Request) -> Answer | None:
     if request.is_stranger:
         return Answer("nobody has these credentials", 401)
     if request.caller is None and gateway.frame.credentials_required:
-        return Answer("every model needs a key or a token", 401)
+        return Answer("this model needs a key or a token", 401)
     if request.body_bytes > gateway.frame.max_body_bytes:
         limit = gateway.frame.max_body_bytes
         return Answer(f"the body must have at most {limit} bytes, found {request.body_bytes}", 413)
