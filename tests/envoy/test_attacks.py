@@ -10,10 +10,13 @@ from dataclasses import dataclass
 import pytest
 from tests.envoy.authority import authority
 from tests.envoy.engines import LOOPBACK, Asked, Engines, engines
+from tests.envoy.envoy_process import validate
 from tests.envoy.http2 import exchange
-from tests.envoy.routing import CHAT, Gate, fleet, gate, gateway, pool, rule, table, to
+from tests.envoy.routing import CHAT, Gate, everything, fleet, gate, gateway, pool, rule, table, to
+from tests.gateway import objects
 
 from modelfleet.gateway import ir, render
+from modelfleet.gateway.render.bootstrap import static_bootstrap
 
 KEY = "key-of-alice-0000"
 PEOPLE = ir.Access(required=True, scopes=("ns/people",))
@@ -316,6 +319,20 @@ def test_nobody_fills_the_memory_without_a_name(world: World, path: str) -> None
         connection.sendall("\r\n".join(lines).encode())
 
         assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        pytest.param({"teams": [f"{index:03d}{'a' * 250}" for index in range(64)]}, id="teams"),
+        pytest.param({"headers": [{"name": "x-a", "regex": "(a|b)*c{900}"}]}, id="an expression"),
+    ],
+)
+def test_the_longest_conditions_of_a_policy_are_accepted(match: dict[str, object]) -> None:
+    served = objects.lowered(objects.fleet(), objects.policy(objects.rule(match=match))).gateway
+    place = render.Place()
+
+    assert validate(static_bootstrap(served, everything(served, render.Replicas({}), place))) is None
 
 
 @pytest.mark.parametrize("boundary", ['"b', 'b"', '"b"x', '""', "b; x=y"])

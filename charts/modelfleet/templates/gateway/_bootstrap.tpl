@@ -23,8 +23,8 @@ layered_runtime:
   layers:
     - name: static
       static_layer:
-        # The longest regular expression that a policy may have takes half of it; Envoy's own limit is 100.
-        re2.max_program_size.error_level: 10000
+        # 64 users or teams of 253 characters take 16,076; Envoy's own limit is 100.
+        re2.max_program_size.error_level: 20000
     - name: modelfleet-state # which state of the cluster this Envoy has seen
       rtds_layer:
         name: modelfleet-state

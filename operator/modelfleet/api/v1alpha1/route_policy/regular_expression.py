@@ -18,7 +18,7 @@ MAX_SIZE = 1000
 Most characters, sets and groups of an expression whose repetitions are written out.
 
 RE2 repeats nothing more than 1000 times. Measured with Envoy 1.40, each of them becomes at most 5 instructions. Envoy
-refuses a program of more than 100 unless its runtime key `re2.max_program_size.error_level` says otherwise, as 10000.
+refuses a program of more than 100 unless its runtime key `re2.max_program_size.error_level` says otherwise, as 20000.
 """
 
 TOKEN = re.compile(
