@@ -29,3 +29,12 @@ def test_no_cluster_but_a_pool_has_the_name_of_a_fleet() -> None:
     resources = render.resources(found.gateway, render.Replicas({}), render.Place())
 
     assert [name for name in resources[type_urls.CDS] if name.count("/") == 1] == ["models/llama"]
+
+
+def test_no_namespace_takes_the_place_of_a_host_outside() -> None:
+    found = lowered(fleet(), policy(rule(outside()), auth=TOKENS), allowedHosts=["*.example.com"])
+    clusters = render.resources(found.gateway, render.Replicas({}), render.Place())[type_urls.CDS].values()
+    asked = [each for each in clusters if each["name"].startswith(("external/", "jwks/"))]
+    options = [each["typed_dns_resolver_config"]["typed_config"]["dns_resolver_options"] for each in asked]
+
+    assert options == [{"no_default_search_domain": True}] * 2

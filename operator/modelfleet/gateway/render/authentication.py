@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from modelfleet.gateway.ir import Access, ApiKey, JwtProvider
 from modelfleet.gateway.render.headers import CLIENT, CREDENTIALS, PREFIX, PRIORITY, SCOPE, TEAM, USER
+from modelfleet.gateway.render.names import public_names
 from modelfleet.gateway.render.types import Resource, ads, extension, typed
 
 API_KEYS = "api-keys"
@@ -201,6 +202,7 @@ def _cluster(provider: JwtProvider, trusted_ca: str) -> Resource:
         "name": name,
         "type": "STRICT_DNS",
         "dns_lookup_family": "ALL",
+        **public_names(),
         "connect_timeout": "2s",
         "load_assignment": {
             "cluster_name": name,

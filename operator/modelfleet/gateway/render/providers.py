@@ -12,6 +12,7 @@ from importlib.resources import files
 from modelfleet.gateway.ir import Provider, SecretKey
 from modelfleet.gateway.render.clusters import http_options
 from modelfleet.gateway.render.headers import CREDENTIALS, DROPPED_PREFIXES
+from modelfleet.gateway.render.names import public_names
 from modelfleet.gateway.render.relay import unlimited
 from modelfleet.gateway.render.types import Resource, ads, extension
 
@@ -31,6 +32,7 @@ def provider_cluster(provider: Provider, *, trusted_ca: str = TRUSTED_CA) -> Res
         "name": provider.name,
         "type": "LOGICAL_DNS",
         "dns_lookup_family": "ALL",
+        **public_names(),
         "connect_timeout": "5s",
         "load_assignment": {"cluster_name": provider.name, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
         "circuit_breakers": unlimited(),
