@@ -106,7 +106,7 @@ def test_without_a_key_nobody_comes_in(serving: Gateway) -> None:
 
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     assert {answer.json()["error"]["code"] for answer in answers} == {"invalid_api_key"}
-    assert serving.send("GET", "/v1/models", key=None).json()["data"] == []
+    assert serving.send("GET", "/v1/models", key=None).status_code == 401
 
 
 def test_a_key_of_another_namespace_opens_nothing_here(serving: Gateway, elsewhere: Namespace) -> None:
