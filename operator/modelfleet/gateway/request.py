@@ -35,4 +35,4 @@ class Request:
 def caller_with(gateway: Gateway, key: str) -> Caller | None:
     """Return the caller whose key it is; None where nobody has it."""
     found = next((entry for entry in gateway.keys if entry.key == key), None)
-    return found and Caller(found.scope, found.user, found.team, found.priority)
+    return Caller(found.scope, found.user, found.team, found.priority) if found else None
