@@ -5,7 +5,7 @@ import sys
 from e2e.lab import Progress
 
 from benchmarks import idle, many_fleets, spec_change
-from benchmarks.gateway import affinity, burst, changes, cpu, many_models, streams
+from benchmarks.gateway import affinity, burst, changes, cpu, litellm, many_models, starting, streams
 
 BENCHMARKS = {
     "spec-change": (spec_change.run, "a spec change reaches the Deployment, with 100 fleets"),
@@ -17,6 +17,8 @@ BENCHMARKS = {
     "gateway-streams": (streams.run, "10,000 streams open at once (about 4 minutes)"),
     "gateway-changes": (changes.run, "how soon policies, endpoints and keys are in effect, with 1,000 models"),
     "gateway-scale": (many_models.run, "processor time of a request with 1,000 models, against 10"),
+    "gateway-start": (starting.run, "an operator that starts with 5,000 models, until a request is answered"),
+    "gateway-litellm": (litellm.run, "processor time of a request, against LiteLLM on the same engines"),
 }
 
 

@@ -41,8 +41,9 @@ class Answers:
 def answers(port: int, *, events: int, interval: float, delay: float) -> Answers:
     """Return what the replica at *port* answers: *events* events in a stream, usage and `[DONE]` among them."""
     message = {"role": "assistant", "content": "token " * events}
-    body = json.dumps({"object": "chat.completion", "choices": [{"message": message}], "usage": USAGE}).encode()
-    texts = [{"choices": [{"delta": {"content": "token "}}]} for _ in range(max(events - 2, 1))]
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    body = json.dumps({"object": "chat.completion", "choices": [choice], "usage": USAGE}).encode()
+    texts = [{"choices": [{"index": 0, "delta": {"content": "token "}}]} for _ in range(max(events - 2, 1))]
     head = b"HTTP/1.1 200 OK\r\nx-replica: %d\r\ncontent-type: " % port
     said = [*(json.dumps(text) for text in texts), json.dumps({"choices": [], "usage": USAGE}), "[DONE]"]
     return Answers(

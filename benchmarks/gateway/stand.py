@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.apiserver.control_plane import WITH_PARENT
 from tests.envoy.envoy_process import LOOPBACK, Envoy, free_ports
 from tests.envoy.routing import everything
 from tests.gateway.objects import lowered
@@ -38,7 +39,7 @@ class Through:
 def engines(count: int, **options: float) -> Iterator[list[int]]:
     """Yield the ports of *count* replicas, all in one process; *options* are those of the mock engine."""
     ports = free_ports(count)
-    process = subprocess.Popen(_module(ENGINE, "--port", *map(str, ports), *_flags(options)))
+    process = subprocess.Popen([*WITH_PARENT, *_module(ENGINE, "--port", *map(str, ports), *_flags(options))])
     try:
         for port in ports:
             await_listening(port)
