@@ -1,6 +1,8 @@
 """A kube-apiserver with its etcd on loopback: enough for validation, defaults, subresources and server-side apply."""
 
+import itertools
 import json
+import random
 import secrets
 import socket
 import subprocess
@@ -17,6 +19,8 @@ START_SECONDS = 60
 POLL_SECONDS = 0.1
 STOP_SECONDS = 10
 LOOPBACK = "127.0.0.1"
+PORTS = range(20_000, 32_768)
+"""Below those that the system gives to outgoing connections, one of which could take a port before its server does."""
 WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 """Makes the kernel end a process when the one that started it ends."""
 OPERATORS = "modelfleet-operators"
@@ -159,11 +163,23 @@ def _write_key(path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603 (no shell, no outside input)
 
 
+_unused_ports = iter(random.sample(PORTS, len(PORTS)))  # in an order of its own, as several runs may share a machine
+
+
 def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody listens on."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in sockets]
+    """Return ports of loopback that nobody listens on, and that were not returned before."""
+    found = itertools.islice(filter(_is_free, _unused_ports), count)
+    return list(found)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

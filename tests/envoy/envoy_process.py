@@ -8,13 +8,12 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
-from tests.apiserver.control_plane import WITH_PARENT
+from tests.apiserver.control_plane import WITH_PARENT, free_ports
 from tests.apiserver.waiting import POLL_SECONDS, WITHIN_SECONDS, eventually
 
 import envoy
@@ -163,13 +162,6 @@ def validate(bootstrap: Mapping[str, Any]) -> str | None:
         command = [str(BINARY), "-c", str(config), "--mode", "validate", "--disable-hot-restart", "-l", "error"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no shell)
     return None if done.returncode == 0 else f"{done.stdout}{done.stderr}"
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of loopback that nobody listens on."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in sockets]
 
 
 def free_port() -> int:
