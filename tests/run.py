@@ -58,7 +58,7 @@ UNIT_SHARDS: Mapping[str, Sequence[str]] = {
     "unit tests that start processes": (*UNIT, *STARTS_PROCESSES),
 }
 LONG_TIERS: Mapping[str, Sequence[str]] = {
-    "envoy": ("-m", "envoy", "tests"),
+    "envoy": ("-m", "envoy and not apiserver", "tests"),
     "apiserver": ("-m", "apiserver", "tests"),
     "node": ("e2e",),
 }
