@@ -1,5 +1,5 @@
 """
-From a fresh machine to a streamed chat completion, every step told with its time: `make demo`.
+From a fresh machine to chat completions through the gateway, every step told with its time: `make demo`.
 
 Everything is real but the engine and the GPUs: the node advertises 8 GPUs that it does not have, and the image under
 vLLM's name holds the stand-in engine. Run again, it starts from what is there.
@@ -11,7 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 
-from e2e import installation
+from e2e import demo_gateway, installation
+from e2e.cluster import Namespace
 from e2e.installation import OPERATOR_NAMESPACE, SAMPLES
 from e2e.lab import Lab, LabError, Progress, debian, netns
 from e2e.lab.lab import binary
@@ -45,7 +46,7 @@ def main() -> int:
     progress = Progress()
     try:
         lab = _demonstrate(progress)
-    except (LabError, subprocess.CalledProcessError) as error:
+    except (AssertionError, LabError, subprocess.CalledProcessError) as error:
         print(f"\nThe demo ended early: {error}", file=sys.stderr)
         print(f"Look around with `python -m e2e.lab status --name {LAB_NAME}`; end it with `make demo-down`.")
         return 1
@@ -57,9 +58,12 @@ def _demonstrate(progress: Progress) -> Lab:
     _title("1. A cluster: a real control plane and a real node, whose 8 GPUs are only claimed")
     debian.ensure({"curl": "curl"}, progress=progress)
     lab = Lab.up(name=LAB_NAME, progress=progress)
-    _title("2. The operator, from its image and its chart")
+    _title("2. The operator and its gateway, from their images and their chart")
     installation.load_images(lab, engine_versions=ENGINE_VERSIONS, progress=progress)
-    installation.install_chart(lab, progress=progress)
+    _make_namespace(lab, progress)
+    installation.install_chart(
+        lab, progress=progress, with_gateway=True, values=(f"secrets.namespaces={{{NAMESPACE}}}",)
+    )
     _show(lab, "get", "pods", "--namespace", OPERATOR_NAMESPACE)
     _title("3. Three fleets")
     _apply_samples(lab, progress)
@@ -69,13 +73,19 @@ def _demonstrate(progress: Progress) -> Lab:
     _wait_ready(lab, *FLEETS, progress=progress)
     _show(lab, "get", "mdep,pods", "--namespace", NAMESPACE)
     _show(lab, "describe", "mdep", EXPLAINED, "--namespace", NAMESPACE)
+    _title("6. The gateway: one name for clients, with a key, a canary and a fallback")
+    demo_gateway.demonstrate(Namespace(lab, NAMESPACE), progress)
     return lab
 
 
-def _apply_samples(lab: Lab, progress: Progress) -> None:
+def _make_namespace(lab: Lab, progress: Progress) -> None:
+    """Make the namespace before the chart gives the operator the right to read its Secrets."""
     if lab.api.get(f"/api/v1/namespaces/{NAMESPACE}") is None:
         with progress.step(f"namespace {NAMESPACE}, with a Secret `huggingface` whose token opens nothing"):
             installation.make_models_namespace(lab, NAMESPACE)
+
+
+def _apply_samples(lab: Lab, progress: Progress) -> None:
     for file, idea in FLEETS.values():
         path = SAMPLES / file
         with progress.step(f"kubectl apply -f {path.relative_to(SAMPLES.parents[1])}: {idea}"):

@@ -42,8 +42,8 @@ class Gateway:
 
     @property
     def key(self) -> str:
-        """The key of the user "tester", in the Secret that `keys` returns; one key opens one namespace only."""
-        return f"key-of-{self.namespace.name}"
+        """The key of the user "tester", in the Secret that `keys` returns; 16 characters are the least."""
+        return f"key-of-tester-in-{self.namespace.name}"
 
     @property
     def home(self) -> Namespace:

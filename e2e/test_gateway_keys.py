@@ -134,7 +134,7 @@ def test_headers_of_the_gateway_are_not_taken_from_clients(serving: Gateway) -> 
     refused = serving.ask("secret", headers=SPOOFED)
     answered = serving.ask("public", headers=SPOOFED)
     request_id = answered.headers["x-request-id"]
-    line = eventually(lambda: logged(serving, request_id), seconds=20, what="a line of the access log")
+    line = eventually(lambda: logged(serving, request_id), seconds=60, what="a line of the access log")
 
     assert refused.status_code == 403
     assert answered.json()["model"] == CLOSED
