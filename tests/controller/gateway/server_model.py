@@ -28,6 +28,8 @@ class ServerModel:
     unfit: set[str] = field(default_factory=set)
     vectors: list[Vector] = field(default_factory=list)
 
+    fingerprint: str = "0001"
+
     def as_server(self) -> Server:
         """Return it in place of a server."""
         return cast(Server, self)

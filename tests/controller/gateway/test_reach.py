@@ -44,8 +44,9 @@ def report(
     state: tuple[int, ...] = (1, 5),
     pending: tuple[str, ...] = (),
     refused: Mapping[str, str] | None = None,
+    content: str = "0000",
 ) -> Report:
-    return Report({}, {node: {} for node in gateways}, refused or {}, state, pending)
+    return Report({}, {node: {} for node in gateways}, refused or {}, state, content, pending)
 
 
 def test_without_gateways_nothing_is_anywhere(given: Given) -> None:
@@ -105,6 +106,15 @@ def test_gateways_of_other_replicas_count(given: Given) -> None:
 
     assert (everywhere.connected, everywhere.is_everywhere) == (1, True)
     assert pending.lacking == behind.lacking == ("other",)
+
+
+def test_a_replica_that_serves_the_same_is_up_to_date_whatever_it_has_seen(given: Given) -> None:
+    given.others["other"] = report(state=(1, 0), content=given.server.fingerprint)
+    same = given.reach.spread(TABLE)
+    given.others["other"] = report(state=(1, 0), content=given.server.fingerprint, pending=(TABLE,))
+
+    assert same.is_everywhere
+    assert given.reach.spread(TABLE).lacking == ("other",)
 
 
 def test_a_replica_without_gateways_says_nothing(given: Given) -> None:

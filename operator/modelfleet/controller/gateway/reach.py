@@ -99,7 +99,7 @@ class Reach:
         """Return how far *table* has spread, as it was put last."""
         put_at = self._put_at.get(table)
         here = self._here(table)
-        up_to_date = {name: report for name, report in self._others() if put_at and not is_behind(report.state, put_at)}
+        up_to_date = {name: report for name, report in self._others() if put_at and self._has_it(report, put_at)}
         elsewhere = {name: name in up_to_date and table not in report.pending for name, report in self._others()}
         lacking = sorted(where for where, has in (*here.items(), *elsewhere.items()) if not has)
         refused = (self.refused(), *(report.refused for report in up_to_date.values()))
@@ -108,6 +108,10 @@ class Reach:
             lacking=tuple(lacking),
             refused=next((why for said in refused for why in self._why(table, said)), ""),
         )
+
+    def _has_it(self, report: Report, put_at: Vector) -> bool:
+        """Return whether a replica serves what was put here at *put_at*: it says the same, or has seen as much."""
+        return report.content == self._server.fingerprint or not is_behind(report.state, put_at)
 
     def _here(self, table: str) -> dict[str, bool]:
         """Return whether each gateway connected here has all of *table*; of one that was never put it has nothing."""

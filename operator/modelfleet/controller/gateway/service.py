@@ -298,5 +298,6 @@ class GatewayService:
             self._reach.acknowledged(self._sleepers.names()),
             self._reach.refused(),
             self._reach.state,
+            self._server.fingerprint,
             self._reach.pending(),
         )

@@ -59,6 +59,18 @@ def test_only_what_differs_is_a_change() -> None:
     assert served.vector == (1, 2)
 
 
+def test_the_fingerprint_tells_what_is_served_and_not_how_it_came_about() -> None:
+    one, other = resources(), resources()
+    one.put((1, 1), {(RDS, "a"): content("1"), (RDS, "gone"): content("1")})
+    early = one.fingerprint
+    one.put((1, 2), {(RDS, "gone"): None, (CDS, "a"): content("1")})
+    other.put((7, 9), {(CDS, "a"): content("1"), (RDS, "a"): content("1")})
+
+    assert one.fingerprint == other.fingerprint != early
+    one.put((1, 3), {(RDS, "a"): content("2")})
+    assert one.fingerprint != other.fingerprint
+
+
 def test_the_marker_carries_the_state_of_the_last_change() -> None:
     served = resources()
     served.put((1, 1), {})

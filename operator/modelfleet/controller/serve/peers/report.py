@@ -36,6 +36,8 @@ class Report:
     """refused says why a gateway refused something, by the resource's type and name."""
     state: tuple[int, ...] = ()
     """state is how new the configuration is that this replica serves."""
+    content: str = ""
+    """content is the same at two replicas exactly when they serve the same; empty of one that does not say."""
     pending: tuple[str, ...] = ()
     """pending are the routing tables that some gateway connected to it has not acknowledged as they are then."""
 
@@ -122,6 +124,7 @@ def write_report(report: Report) -> Json:
         acknowledged={node: dict(held) for node, held in report.acknowledged.items()},
         refused=dict(report.refused),
         state=list(report.state),
+        content=report.content,
         pending=list(report.pending),
     ).model_dump(by_alias=True)
 
@@ -135,7 +138,9 @@ def read_report(given: Any) -> Report | Unknown:
     demand = {
         target: Demand(each.held, each.oldest_seconds, each.last_seconds) for target, each in parsed.demand.items()
     }
-    return Report(demand, parsed.acknowledged, parsed.refused, tuple(parsed.state), tuple(parsed.pending))
+    return Report(
+        demand, parsed.acknowledged, parsed.refused, tuple(parsed.state), parsed.content, tuple(parsed.pending)
+    )
 
 
 class _Wire(BaseModel):
@@ -153,6 +158,7 @@ class _Report(_Wire):
     acknowledged: dict[str, dict[str, str]]
     refused: dict[str, str] = {}
     state: list[int] = []
+    content: str = ""
     pending: list[str] = []
 
 

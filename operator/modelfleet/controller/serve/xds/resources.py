@@ -98,6 +98,7 @@ class Resources:
         self.vector: Vector = ()
         self.sequence = 0
         self.is_complete = False
+        self._fingerprint = 0
         self._schema = schema
         self._served: dict[str, dict[str, Resource]] = {type_url: {} for type_url in TYPES}
         self._proven: dict[Key, Resource | None] = {}
@@ -109,7 +110,9 @@ class Resources:
         self.vector = vector
         sequence = self.sequence + 1
         for (type_url, name), content in changes.items():
-            if (content and content.digest) != self.wanted(type_url, name):
+            before, after = self.wanted(type_url, name), content.digest if content else None
+            if before != after:
+                self._fingerprint ^= _mark(type_url, name, before) ^ _mark(type_url, name, after)
                 self._apply(type_url, name, content, sequence)
                 changed.setdefault(type_url, []).append(name)
         if changed or not self.is_complete:
@@ -130,6 +133,11 @@ class Resources:
             return
         self._proven.setdefault(key, old)
         served[name] = Resource(name, version(self.vector, content.digest), sequence, content)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what two replicas have in common exactly when the same was put last to both, in whatever steps."""
+        return f"{self._fingerprint:0{2 * DIGEST_BYTES}x}"
 
     def get(self, type_url: str, name: str) -> Resource | None:
         """Return what is served under this name."""
@@ -181,3 +189,11 @@ class Resources:
         raw = self._schema.parse(RTDS, body)
         content = Content(hashlib.blake2b(raw, digest_size=DIGEST_BYTES).hexdigest(), raw)
         return Resource(MARKER, version(self.vector, content.digest), self.sequence, content)
+
+
+def _mark(type_url: str, name: str, digest: str | None) -> int:
+    """Return the part of a resource in the fingerprint, which is their exclusive or; 0 where there is none."""
+    if digest is None:
+        return 0
+    content = f"{type_url}\n{name}\n{digest}".encode()
+    return int.from_bytes(hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest())

@@ -171,6 +171,11 @@ class Server:
         """Return the digests of what was put last, to compare on any replica; None: there is no such resource."""
         return {key: self._resources.wanted(*key) for key in keys}
 
+    @property
+    def fingerprint(self) -> str:
+        """Return what two replicas have in common exactly when they serve the same."""
+        return self._resources.fingerprint
+
     def version(self, key: Key) -> str | None:
         """Return the version of a resource as it is served now; None when it is not served."""
         served = self._resources.get(*key)
