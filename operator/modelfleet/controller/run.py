@@ -192,7 +192,10 @@ class Operator:
     def _route(self, resource: Resource, event_type: str, obj: Json) -> Iterable[Key]:
         """Tell the gateway of a change, on every replica, and return the keys that it asks for."""
         if self._gateway is not None:
-            self._gateway.observe(resource, event_type, obj)
+            try:
+                self._gateway.observe(resource, event_type, obj)
+            except Exception:  # one object that nobody expected must not end what serves all others
+                log.exception("the gateway could not take an object in", extra={"object": obj["metadata"]["name"]})
         return self._router.keys(resource, event_type, obj)
 
     def _ask_for_policies(self, policies: Iterable[tuple[str, str]]) -> None:

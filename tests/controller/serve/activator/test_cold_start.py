@@ -17,12 +17,16 @@ def pod(seconds: int, *, uid: str = "", ready: bool = True, restarts: int = 0) -
     }
 
 
+UNDATED = {"type": "Ready", "status": "True", "lastTransitionTime": None}
+
+
 @pytest.mark.parametrize(
     ("given", "seconds"),
     [
         pytest.param(pod(95), 95.0, id="ready"),
         pytest.param(pod(95, ready=False), None, id="not ready"),
         pytest.param(pod(95, restarts=1), None, id="its container was started twice"),
+        pytest.param(pod(95) | {"status": {"conditions": [UNDATED]}}, None, id="nobody says since when"),
         pytest.param({"metadata": {"uid": "a", "creationTimestamp": "2026-01-01T00:00:00Z"}}, None, id="no status"),
     ],
 )

@@ -41,13 +41,14 @@ class ColdStarts:
 
 
 def start_seconds(pod: Json) -> float | None:
-    """Return how long *pod* took to become ready; None while it is not, or when its container was started twice."""
+    """Return how long *pod* took to become ready; None while it is not, after a restart, or without times."""
     status = pod.get("status") or {}
     ready: Json = next((each for each in status.get("conditions") or () if each["type"] == "Ready"), {})
     restarts = sum(each.get("restartCount", 0) for each in status.get("containerStatuses") or ())
-    if ready.get("status") != "True" or restarts:
+    since, created = ready.get("lastTransitionTime"), pod["metadata"].get("creationTimestamp")
+    if ready.get("status") != "True" or restarts or not since or not created:
         return None
-    return (_time(ready["lastTransitionTime"]) - _time(pod["metadata"]["creationTimestamp"])).total_seconds()
+    return (_time(since) - _time(created)).total_seconds()
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
