@@ -1,7 +1,7 @@
 """A fleet at zero: its requests are held, over the death of any operator, and answered once it serves."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -36,18 +36,26 @@ def operators(serving: Gateway) -> Operators:
     return operators
 
 
-def test_held_requests_survive_the_end_of_either_operator(serving: Gateway, operators: Operators) -> None:
-    """One ends as Kubernetes ends it, the other by SIGKILL; `kubectl scale` then answers all of them."""
+def end_as_kubernetes_does(operators: Operators, name: str) -> None:
+    """Delete a pod."""
+    operators.home.delete_pod(name)
+
+
+@pytest.mark.parametrize(
+    "end", [pytest.param(end_as_kubernetes_does, id="SIGTERM"), pytest.param(Operators.kill, id="SIGKILL")]
+)
+def test_held_requests_survive_the_end_of_either_operator(
+    serving: Gateway, operators: Operators, end: Callable[[Operators, str], None]
+) -> None:
+    """`kubectl scale` answers all of them, wherever they were held."""
     with Burst(serving, "sleeper", ALL) as burst:
         eventually(lambda: are_held(operators), seconds=60, what=f"{HELD} held requests, some at each operator")
-        first, second = map(name_of, operators.pods())
-        operators.home.delete_pod(first)
-        eventually(lambda: is_replaced(operators, first), seconds=60, what=f"a successor of {first}")
-        eventually(lambda: are_held(operators, among=1), seconds=60, what=f"{HELD} requests that are still held")
-        operators.kill(second)
-        eventually(lambda: is_replaced(operators, second), seconds=60, what=f"a successor of {second}")
+        gone = name_of(operators.pods()[0])
+        end(operators, gone)
+        eventually(lambda: is_replaced(operators, gone), seconds=60, what=f"a successor of {gone}")
         eventually(lambda: are_held(operators, among=1), seconds=60, what=f"{HELD} requests that are still held")
         serving.namespace.kubectl("scale", "mdep", "sleeper", "--replicas", "1")
+    put_to_sleep(serving)
 
     assert Counter(answer.fleet for answer in burst.answers) == {"sleeper": HELD}
     assert operators.defects() == []
@@ -65,15 +73,21 @@ def test_a_hold_that_ends_says_when_to_come_back(serving: Gateway) -> None:
 
 def test_a_fleet_that_is_put_to_sleep_again_holds_again(serving: Gateway) -> None:
     """Its requests wait from the moment on at which the last pod left."""
-    serving.namespace.wait_ready("sleeper", replicas=1)
-    serving.namespace.kubectl("scale", "mdep", "sleeper", "--replicas", "0")
-    serving.namespace.wait_for("sleeper", "Asleep")
+    serving.namespace.kubectl("scale", "mdep", "sleeper", "--replicas", "1")
+    put_to_sleep(serving)
     with Burst(serving, "sleeper", [{}] * 4) as burst:
         operators = Operators(serving.lab)
         eventually(lambda: held(operators) == 4, seconds=30, what="four held requests")
         serving.namespace.kubectl("scale", "mdep", "sleeper", "--replicas", "1")
 
     assert [answer.fleet for answer in burst.answers] == ["sleeper"] * 4
+
+
+def put_to_sleep(serving: Gateway) -> None:
+    """Scale "sleeper" to 0 once it serves, and return when it is asleep."""
+    serving.namespace.wait_ready("sleeper", replicas=1)
+    serving.namespace.kubectl("scale", "mdep", "sleeper", "--replicas", "0")
+    serving.namespace.wait_for("sleeper", "Asleep")
 
 
 def sleeper(name: str, *, hold_seconds: int) -> Json:
