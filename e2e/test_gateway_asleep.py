@@ -1,7 +1,7 @@
 """A fleet at zero: its requests are held, over the death of any operator, and answered once it serves."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -36,22 +36,12 @@ def operators(serving: Gateway) -> Operators:
     return operators
 
 
-def end_as_kubernetes_does(operators: Operators, name: str) -> None:
-    """Delete a pod."""
-    operators.home.delete_pod(name)
-
-
-@pytest.mark.parametrize(
-    "end", [pytest.param(end_as_kubernetes_does, id="SIGTERM"), pytest.param(Operators.kill, id="SIGKILL")]
-)
-def test_held_requests_survive_the_end_of_either_operator(
-    serving: Gateway, operators: Operators, end: Callable[[Operators, str], None]
-) -> None:
+def test_held_requests_survive_the_end_of_an_operator(serving: Gateway, operators: Operators) -> None:
     """`kubectl scale` answers all of them, wherever they were held."""
     with Burst(serving, "sleeper", ALL) as burst:
         eventually(lambda: are_held(operators), seconds=60, what=f"{HELD} held requests, some at each operator")
         gone = name_of(operators.pods()[0])
-        end(operators, gone)
+        operators.home.delete_pod(gone)
         eventually(lambda: is_replaced(operators, gone), seconds=60, what=f"a successor of {gone}")
         eventually(lambda: are_held(operators, among=1), seconds=60, what=f"{HELD} requests that are still held")
         serving.namespace.kubectl("scale", "mdep", "sleeper", "--replicas", "1")
