@@ -16,6 +16,7 @@ from modelfleet.controller.cluster.errors import Unavailable
 from modelfleet.controller.cluster.pki import TlsSecret
 from modelfleet.controller.serve import tls
 from modelfleet.controller.serve.tls import OwnCertificate
+from modelfleet.controller.serve.xds.tls import server_credentials
 
 NOW = dt.datetime.now(dt.UTC)
 SERVER_NAME = Holder.OPERATOR.value
@@ -182,7 +183,7 @@ async def test_grpc_follows_the_certificate() -> None:
     before, after = wanted({}, now=NOW), wanted({}, now=NOW)
     source, operator = await own(before[Holder.OPERATOR])
     server = grpc.aio.server()
-    port = server.add_secure_port("127.0.0.1:0", operator.grpc_credentials())
+    port = server.add_secure_port("127.0.0.1:0", server_credentials(operator.shown))
     await server.start()
     try:
         await connect(port, before[Holder.GATEWAY])

@@ -80,8 +80,7 @@ class GatewayService:
         relist: Callable[[], Awaitable[bool]],
         ask_for: Callable[[Iterable[Id]], None],
     ) -> None:
-        self._settings, self._setting, self._cache = settings, setting, cache
-        self._cluster = cluster
+        self._settings, self._cache = settings, cache
         self._relist, self._ask_for = relist, ask_for
         namespaces = sorted(setting.gateway.secret_namespaces)
         self._vector = Vector([RELEASE, *map(str, INPUTS), *map(secrets_input, namespaces)])
@@ -209,7 +208,7 @@ class GatewayService:
             before_end=self._activator.reset,
         )
         async with activator:
-            await self._server.start(f"[::]:{self._settings.xds_port}", self._shown)
+            await self._server.start(f"[::]:{self._settings.xds_port}", self._certificate.shown)
             try:
                 yield
             finally:
@@ -281,13 +280,6 @@ class GatewayService:
         if fleet:
             target = f"{pod['metadata']['namespace']}/{fleet}"
             self._cold_starts.learn(target, [pod], budget_seconds=START_BUDGET_SECONDS)
-
-    def _shown(self) -> tuple[bytes, bytes, bytes]:
-        """Return the certificate to show, its key and the authorities to trust, as they are now."""
-        current = self._certificate.current
-        if current is None:
-            raise RuntimeError("the certificate must have been read")
-        return current.certificate, current.key, current.authorities
 
     def _view(self) -> PeerView | None:
         return self._poller.view

@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-import grpc
 from prometheus_client import Gauge
 
 from modelfleet.controller.cluster import pki
@@ -95,18 +94,11 @@ class OwnCertificate:
             raise RuntimeError("`OwnCertificate` must have read a certificate first")
         return self._client
 
-    def grpc_credentials(self) -> grpc.ServerCredentials:
-        """Return credentials of a gRPC server that follow the certificate; raise `RuntimeError` while there is none."""
+    def shown(self) -> tuple[bytes, bytes, bytes]:
+        """Return certificate, key and authorities as they are now; raise `RuntimeError` while there are none."""
         if self.current is None:
             raise RuntimeError("`OwnCertificate` must have read a certificate first")
-
-        def configuration() -> grpc.ServerCertificateConfiguration:
-            current = self.current
-            assert current is not None  # noqa: S101 - it never goes back to none
-            pairs = [(current.key, current.certificate)]
-            return grpc.ssl_server_certificate_configuration(pairs, root_certificates=current.authorities)
-
-        return grpc.dynamic_ssl_server_credentials(configuration(), configuration, require_client_authentication=True)
+        return self.current.certificate, self.current.key, self.current.authorities
 
     def _use(self, secret: TlsSecret) -> None:
         pair = pki.read_pair(secret)
