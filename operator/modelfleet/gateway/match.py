@@ -1,9 +1,8 @@
 """Whether a request meets the conditions of a rule, in Envoy's semantics."""
 
-import re
 from collections.abc import Collection, Iterator
-from functools import cache
 
+from modelfleet.api.v1alpha1.route_policy.regular_expression import full_match
 from modelfleet.gateway.ir import HeaderMatch, HeaderTest, Match
 from modelfleet.gateway.request import Caller, Request
 
@@ -46,7 +45,7 @@ def holds(match: HeaderMatch, values: Collection[str]) -> bool:
         case HeaderTest.PREFIX:
             return any(value.startswith(match.value) for value in values)
         case HeaderTest.REGEX:
-            return any(_compiled(match.value).fullmatch(value) for value in values)
+            return any(full_match(match.value, value) for value in values)
         case HeaderTest.PRESENT:
             return bool(values)
         case HeaderTest.ABSENT:
@@ -73,9 +72,3 @@ def _one_of(values: tuple[str, ...]) -> str:
 
 def _shown(value: str) -> str:
     return f'"{value}"' if value else "none"
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # RE2's classes are those of ASCII, and its dot takes everything but a line break, which no header holds
-    return re.compile(pattern, re.ASCII)
