@@ -61,8 +61,3 @@ PATHS = (
 
 ANTHROPIC_PREFIX = "/v1/messages"
 """Every path of Anthropic's API begins like this, and no other does."""
-
-
-def path_named(method: str, path: str) -> Path | None:
-    """Return the entry of *method* and *path* (without its query), or None where the gateway answers 404."""
-    return next((entry for entry in PATHS if (entry.method, entry.path) == (method, path)), None)

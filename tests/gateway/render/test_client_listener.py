@@ -18,7 +18,7 @@ from modelfleet.gateway.ir import (
     RouteTable,
     TokenPrice,
 )
-from modelfleet.gateway.paths import PATHS, Api, ModelIn, path_named
+from modelfleet.gateway.paths import PATHS, Api, ModelIn
 from modelfleet.gateway.render import access_log, authentication, limits, listeners, tracing
 from modelfleet.gateway.render.bootstrap import Served, static_bootstrap
 from modelfleet.gateway.render.filters import scripts
@@ -138,9 +138,8 @@ def test_a_price_in_a_script_is_data_whatever_the_models_name() -> None:
     assert '["a\\034\\093\\093\\092b"] = {"1", "2"}' in line
 
 
-def test_paths_are_found_by_method_and_path() -> None:
-    assert path_named("POST", "/v1/messages") in PATHS
-    assert path_named("GET", "/v1/messages") is None
+def test_the_table_of_paths_says_whose_errors_and_where_the_model_is() -> None:
+    assert {entry.method for entry in PATHS if entry.path == "/v1/messages"} == {"POST"}
     assert {entry.api for entry in PATHS if entry.path.startswith("/v1/messages")} == {Api.ANTHROPIC}
     assert [entry.path for entry in PATHS if entry.model_in is ModelIn.NOWHERE] == ["/v1/models"]
 
