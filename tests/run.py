@@ -51,10 +51,14 @@ STATIC_CHECKS: Mapping[str, Sequence[str]] = {
 }
 SHADOW = ROOT / "operator" / "__init__.py"
 UNIT = ("-m", "not apiserver and not envoy")
-STARTS_PROCESSES = ("tests/chart", "tests/cli", "tests/engine", "tests/lab")
-"""Unit tests that start a process each; they take as long as all the others together."""
+NEEDS_MORE = ("tests/apiserver", "tests/envoy")
+"""Folders without a unit test, whose modules import clients that take seconds to load."""
+STARTS_HELM = ("tests/chart",)
+STARTS_PROCESSES = ("tests/cli", "tests/engine", "tests/lab")
+ELSEWHERE = (*NEEDS_MORE, *STARTS_HELM, *STARTS_PROCESSES)
 UNIT_SHARDS: Mapping[str, Sequence[str]] = {
-    "unit tests": (*UNIT, "tests", *(f"--ignore={folder}" for folder in STARTS_PROCESSES)),
+    "unit tests": (*UNIT, "tests", *(f"--ignore={folder}" for folder in ELSEWHERE)),
+    "unit tests of the chart": (*UNIT, *STARTS_HELM),
     "unit tests that start processes": (*UNIT, *STARTS_PROCESSES),
 }
 LONG_TIERS: Mapping[str, Sequence[str]] = {
@@ -70,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", type=_tiers, default=TIERS, help=f"tiers to run, by default {','.join(TIERS)}")
     chosen = parser.parse_args(arguments).only
-    quick = {"static": static_jobs, "unit": unit_jobs}
-    jobs = dict(job for tier in chosen if tier in quick for job in quick[tier]())
+    quick = {"unit": unit_jobs, "static": static_jobs}
+    jobs = dict(job for tier, listed in quick.items() if tier in chosen for job in listed())
     total = timed("static checks and unit tests", functools.partial(side_by_side, jobs)) if jobs else Tally()
     for tier in (tier for tier in chosen if tier in LONG_TIERS):
         total += timed(tier, functools.partial(run_pytest, LONG_TIERS[tier]))

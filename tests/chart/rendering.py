@@ -1,5 +1,6 @@
 """The chart as Helm renders it."""
 
+import functools
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,12 +43,17 @@ class Helm:
             raise HelmError(done.stderr + done.stdout)
         return done.stdout
 
+    @functools.cache  # noqa: B019 (one Helm a session; no test changes the chart, so the answer stays the same)
+    def template(self, *arguments: str, values: str = "{}") -> str:
+        """Return the text of what the chart installs with *values*, which are YAML."""
+        return self("template", *arguments, str(CHART), "--values", "-", stdin=values)
+
     def render(
         self, values: Mapping[str, Any] | None = None, *, release: str = RELEASE, namespace: str = NAMESPACE
     ) -> list[Object]:
         """Return the objects the chart installs with *values*."""
-        arguments = ("template", release, str(CHART), "--namespace", namespace, "--values", "-")
-        return parsed(self(*arguments, stdin=yaml.safe_dump(dict(values or {}))))
+        text = self.template(release, "--namespace", namespace, values=yaml.safe_dump(dict(values or {})))
+        return parsed(text)
 
 
 def parsed(text: str) -> list[Object]:

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from charts.generate.files import CHART
 from charts.generate.values import Value, documented_values, undocumented_values
-from tests.chart.rendering import Helm, HelmError, Object, merged, nested
+from tests.chart.rendering import RELEASE, Helm, HelmError, merged, nested
 
 TEXT = (CHART / "values.yaml").read_text()
 VALUES = documented_values(TEXT)
@@ -106,10 +107,17 @@ def context(value: Value) -> dict[str, Any]:
     return NEEDED.get(value.name, group)
 
 
+def lines(helm: Helm, values: dict[str, Any]) -> list[str]:
+    """Return what is installed, line by line: to compare objects takes four times as long as to render them."""
+    text = helm.template(RELEASE, values=yaml.safe_dump(values))
+    return [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+
+
 @pytest.mark.parametrize("value", [pytest.param(value, id=value.name) for value in VALUES])
-def test_every_value_changes_what_is_installed(helm: Helm, default_objects: list[Object], value: Value) -> None:
-    before = helm.render(needed) if (needed := context(value)) else default_objects
-    after = helm.render(merged(needed, nested(value.name, changed(value))))
+def test_every_value_changes_what_is_installed(helm: Helm, value: Value) -> None:
+    needed = context(value)
+    before = lines(helm, needed)
+    after = lines(helm, merged(needed, nested(value.name, changed(value))))
 
     assert after != before
 
