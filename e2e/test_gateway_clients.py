@@ -108,6 +108,20 @@ def test_openai_lists_what_the_key_may_use(serving: Gateway) -> None:
     assert listed["chat"] == here
 
 
+def test_openai_retrieves_what_the_key_may_use(serving: Gateway) -> None:
+    """Names with slashes too, which the client encodes; what stands behind a policy is not found."""
+    full = f"{serving.namespace.name}/embedder"
+    with serving.openai(max_retries=0) as client, serving.openai("wrong", max_retries=0) as stranger:
+        found = [client.models.retrieve(name).id for name in ("chat", "embedder", full)]
+        with pytest.raises(openai.NotFoundError, match="`talker` does not exist or you may not use it") as hidden:
+            client.models.retrieve("talker")
+        with pytest.raises(openai.AuthenticationError):
+            stranger.models.retrieve("chat")
+
+    assert found == ["chat", "embedder", full]
+    assert hidden.value.code == "model_not_found"
+
+
 def test_openai_raises_what_it_should(serving: Gateway) -> None:
     """Every error is of the class that the client's documentation names, with a request's id."""
     with serving.openai(max_retries=0) as client, serving.openai("wrong", max_retries=0) as stranger:

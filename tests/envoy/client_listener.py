@@ -13,11 +13,12 @@ from tests.apiserver.waiting import eventually
 from tests.envoy.envoy_process import LOOPBACK, Envoy, free_ports
 from tests.envoy.stand_in_engine import StandInEngine
 
-from modelfleet.gateway.ir import Access, ApiKey, Attribution, Gateway, Limit, Priority, RouteTable
+from modelfleet.gateway.ir import Access, ApiKey, Attribution, Frame, Gateway, Limit, Priority, RouteTable
 from modelfleet.gateway.render import access_log, authentication, limits
 from modelfleet.gateway.render.bootstrap import OPERATOR_API, TRUSTED_CA, Served, static_bootstrap
 from modelfleet.gateway.render.headers import NO_MODEL
 from modelfleet.gateway.render.listeners import Ports
+from modelfleet.gateway.render.routes import UNMATCHED, unmatched
 
 ALICE, BOB = "key-of-alice-0000", "key-of-bob-0000000"
 KEYS = (
@@ -50,8 +51,8 @@ def served(tables: Iterable[RouteTable], clusters: Mapping[str, dict[str, Any]])
     routes = {each.name: _routes(each, clusters) for each in known}
     scopes = {model: scope(model, each.name) for each in known for model in each.models}
     return Served(
-        route_configurations={**routes, "unmatched": _unmatched()},
-        scopes={**scopes, NO_MODEL: scope(NO_MODEL, "unmatched")},
+        route_configurations={**routes, UNMATCHED: unmatched(Frame())[0]},
+        scopes={**scopes, NO_MODEL: scope(NO_MODEL, UNMATCHED)},
         clusters=clusters,
     )
 
@@ -182,11 +183,6 @@ def _routes(each: RouteTable, clusters: Mapping[str, Any]) -> dict[str, Any]:
         "routes": [route],
     }
     return {"name": each.name, "virtual_hosts": [host]}
-
-
-def _unmatched() -> dict[str, Any]:
-    route = {"match": {"path": "/v1/models"}, "route": {"cluster": OPERATOR_API}}
-    return {"name": "unmatched", "virtual_hosts": [{"name": "unmatched", "domains": ["*"], "routes": [route]}]}
 
 
 def _address(port: int) -> dict[str, Any]:

@@ -66,7 +66,12 @@ def test_every_path_that_takes_a_model_reaches_the_engine(gateway: ClientListene
         "//metrics",
         "/metrics?/v1/chat/completions",
         "/v1/chat%20/completions",
-        "/v1/models/chat",
+        "/v1/models/",
+        "/v1/modelsx",
+        "/v1%2fchat/completions",
+        "/v1/chat%2Fcompletions",
+        "/v1/chat%5ccompletions",
+        "/v1/models%2fchat",
     ],
 )
 def test_nothing_else_of_an_engine_is_reached(gateway: ClientListener, path: str) -> None:
@@ -77,9 +82,7 @@ def test_nothing_else_of_an_engine_is_reached(gateway: ClientListener, path: str
     assert len(gateway.engine.asked) == before
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1%2fchat/completions", "/v1/chat%5ccompletions", "/v1/chat/completions%00", "/v1/chat/completions#x"]
-)
+@pytest.mark.parametrize("path", ["/v1/chat/completions%00", "/v1/chat/completions#x"])
 def test_paths_that_two_servers_read_differently_are_malformed(gateway: ClientListener, path: str) -> None:
     answer = raw(gateway, path)
 

@@ -40,6 +40,7 @@ class Path:
 
 PATHS = (
     Path("GET", "/v1/models", ModelIn.NOWHERE),
+    # and `/v1/models/{name}`, see ONE_MODEL_PREFIX
     Path("POST", "/v1/chat/completions", generates=True),
     Path("POST", "/v1/completions", generates=True),
     Path("POST", "/v1/responses", generates=True),
@@ -59,5 +60,7 @@ PATHS = (
     Path("POST", "/v1/audio/translations", ModelIn.MULTIPART),
 )
 
+ONE_MODEL_PREFIX = "/v1/models/"
+"""What follows, with GET alone, is the name of a model to tell about; slashes in it may be encoded."""
 ANTHROPIC_PREFIX = "/v1/messages"
 """Every path of Anthropic's API begins like this, and no other does."""

@@ -1,4 +1,4 @@
-"""Which models a caller may use: `/v1/models`, and what a request for any other model is answered."""
+"""Which models a caller may use: `/v1/models`, and `/v1/models/{name}` for one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LISTED_IN_ERRORS = 50
 LONGEST_ECHO = 200
 """Characters of a requested name that an error repeats."""
 
-BAD_REQUEST, NOT_FOUND = 400, 404
+NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +55,9 @@ class CatalogueHandlers:
                 return web.json_response(openai.model(name, created=each.created, owned_by=each.owned_by))
         return self._missing(request, name)
 
-    async def no_such_model(self, request: web.Request) -> web.Response:
-        """Answer a request for a model that nobody serves, or that names none."""
-        name = request.headers.get(headers.MODEL, headers.NO_MODEL)
-        if name != headers.NO_MODEL:
-            return self._missing(request, name)
-        message = f"The request must name a `model`. {self._available(request)}"
-        kind = "invalid_request_error"
-        return openai.error(
-            request, status=BAD_REQUEST, message=message, kind=kind, code="missing_required_parameter", param="model"
-        )
-
     def _missing(self, request: web.Request, name: str) -> web.Response:
         shown = name if len(name) <= LONGEST_ECHO else f"{name[:LONGEST_ECHO]}…"
-        message = f"The model `{shown}` does not exist, or you may not use it. {self._available(request)}"
+        message = f"The model `{shown}` does not exist or you may not use it. {self._available(request)}"
         kind = "invalid_request_error"
         return openai.error(
             request, status=NOT_FOUND, message=message, kind=kind, code="model_not_found", param="model"
@@ -80,7 +69,7 @@ class CatalogueHandlers:
         if not names:
             return "There is no model that you may use."
         more = f" and {len(names) - LISTED_IN_ERRORS} more" if len(names) > LISTED_IN_ERRORS else ""
-        return f"You may use: {', '.join(f'`{name}`' for name in names[:LISTED_IN_ERRORS])}{more}."
+        return f"You may use: {', '.join(names[:LISTED_IN_ERRORS])}{more}."
 
 
 def caller_of(request: web.BaseRequest) -> Caller | None:

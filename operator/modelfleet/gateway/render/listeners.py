@@ -101,7 +101,8 @@ def _hygiene() -> Resource:
         "early_header_mutation_extensions": [extension("drop-identity", mutation, mutations=drops)],
         "normalize_path": True,
         "merge_slashes": True,
-        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        # Names of models may have slashes, which clients encode behind /v1/models/; no other path is served with them.
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         # Addresses of clients are nobody's business, least of all that of providers outside the cluster.
         "use_remote_address": False,
         "always_set_request_id_in_response": True,

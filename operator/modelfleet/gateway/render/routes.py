@@ -43,10 +43,10 @@ def scopes(table: RouteTable) -> dict[str, Resource]:
 
 
 def unmatched(frame: Frame) -> tuple[Resource, Resource]:
-    """Return what requests meet that name no model, and its scope: the list of models comes from the operator."""
+    """Return what requests meet that name no model, and its scope: what there is about models the operator tells."""
     listing = {
         "name": f"{UNMATCHED}/models",
-        "match": {"path": "/v1/models"},
+        "match": {"path_separated_prefix": "/v1/models"},
         "route": {"cluster": OPERATOR_API, "timeout": f"{LISTING_SECONDS}s"},
     }
     configuration = {"name": UNMATCHED, "virtual_hosts": [_host(UNMATCHED, [listing, _NO_RULE], frame)]}

@@ -6,7 +6,7 @@ from importlib.resources import files
 from string import ascii_letters, digits
 
 from modelfleet.gateway.ir import Frame
-from modelfleet.gateway.paths import ANTHROPIC_PREFIX, PATHS
+from modelfleet.gateway.paths import ANTHROPIC_PREFIX, ONE_MODEL_PREFIX, PATHS
 from modelfleet.gateway.render.headers import NO_MODEL
 from modelfleet.gateway.render.types import Resource, extension, typed
 
@@ -20,7 +20,11 @@ def identity(frame: Frame) -> Resource:
     """Return the filter that sets the gateway's headers from the credentials and from what the body says."""
     places = ((f"{entry.method}{entry.path}", entry.model_in) for entry in PATHS)
     paths = ", ".join(f"[{_text(asked)}] = {_text(model_in)}" for asked, model_in in places)
-    tables = {"PATHS": f"{{{paths}}}", "PRICES": _prices(frame)}
+    tables = {
+        "PATHS": f"{{{paths}}}",
+        "ONE_MODEL": _text(f"GET{ONE_MODEL_PREFIX}"),
+        "PRICES": _prices(frame),
+    }
     return _filter(IDENTITY, tables, "errors.lua", "multipart.lua", "identity.lua")
 
 

@@ -1,6 +1,6 @@
 -- Who asks for which model, as headers that the route, the limits and the log look at. The client's own are gone by now.
--- Before this file come the tables PATHS (where each method and path has its model) and PRICES (by model), `errors.lua`
--- and `multipart.lua`.
+-- Before this file come the tables PATHS (where each method and path has its model) and PRICES (by model), ONE_MODEL
+-- (how a method and path begin that ask about one model), `errors.lua` and `multipart.lua`.
 
 local PRIORITIES = {Low = true, Normal = true, High = true}
 local CLAIM_BYTES = 256
@@ -125,6 +125,16 @@ local function read(handle, model_in)
   return tostring(body and body:length() or 0), body
 end
 
+-- Returns where a request has its model, nil for what is not served.
+local function place_of_model(method, path)
+  local asked = method .. path
+  local model_in = PATHS[asked]
+  if model_in then return model_in end
+  asked = asked:match("^[^?#]*")
+  if #asked > #ONE_MODEL and asked:sub(1, #ONE_MODEL) == ONE_MODEL then return "nowhere" end
+  return PATHS[asked]
+end
+
 local function nowhere(handle, method, path)
   refuse(handle, "404", "There is no " .. shown(method .. " " .. path:match("^[^?#]*")) .. " here.", "unknown_url")
 end
@@ -133,7 +143,7 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   identify(handle, headers, handle:streamInfo():dynamicMetadata())
   local method, path = headers:get(":method"), headers:get(":path")
-  local model_in = PATHS[method .. path] or PATHS[method .. path:match("^[^?#]*")]
+  local model_in = place_of_model(method, path)
   if not model_in then return nowhere(handle, method, path) end
   if model_in == "nowhere" then
     headers:replace("x-modelfleet-model", NO_MODEL)
