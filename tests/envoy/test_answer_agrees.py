@@ -22,7 +22,7 @@ from modelfleet.gateway.render.listeners import Ports
 from modelfleet.gateway.request import Request, caller_with
 from modelfleet.gateway.schema import type_urls
 
-POLICIES = 300
+POLICIES = 500
 """Each has three requests."""
 ANSWERS = {"down": EngineAnswer(status=503), "limited": EngineAnswer(status=429)}
 UNAVAILABLE = {429, 503}
