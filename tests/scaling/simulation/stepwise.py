@@ -21,6 +21,7 @@ class Running:
 
     @property
     def decodes(self) -> bool:
+        """Whether its prompt is computed."""
         return self.computed >= self.goal
 
 
@@ -36,6 +37,7 @@ class Stepwise:
     running: list[Running] = field(default_factory=list)
 
     def run(self) -> list[Running]:
+        """Return all requests, served."""
         everything = [Running(request) for request in self.requests]
         arriving = deque(everything)
         while arriving or self.waiting or self.running:
@@ -47,6 +49,7 @@ class Stepwise:
         return everything
 
     def step(self) -> None:
+        """Run one step."""
         preempted = self.make_room()
         decoding = [one for one in self.running if one.decodes]
         budget = self.profile.tokens_per_step - len(decoding)
@@ -74,6 +77,7 @@ class Stepwise:
                 self.emit(one)
 
     def emit(self, one: Running) -> None:
+        """Give the client a token."""
         one.generated += 1
         if one.first_token_at is None:
             one.first_token_at = self.now
@@ -82,13 +86,16 @@ class Stepwise:
             self.running.remove(one)
 
     def blocks(self, growth: int) -> int:
+        """Return the blocks in use when all that decode have grown by *growth* tokens."""
         return sum(blocks_of(one.computed + growth if one.decodes else one.goal) for one in self.running)
 
     def fits(self, one: Running) -> bool:
+        """Whether a prompt can be admitted."""
         wanted = blocks_of(one.request.prompt + one.generated)
         return len(self.running) < self.profile.sequences and self.blocks(1) + wanted <= self.profile.kv_blocks
 
     def make_room(self) -> bool:
+        """Preempt until the next step has its blocks; return whether any had to go."""
         before = self.preemptions
         while self.blocks(1) > self.profile.kv_blocks and len(self.running) > 1:
             self.waiting.appendleft(self.running.pop())

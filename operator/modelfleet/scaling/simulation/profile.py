@@ -129,7 +129,7 @@ def estimated_profile(
     sequences: int,
     kv_tokens: int,
 ) -> EngineProfile:
-    """Return the profile that follows from bytes, operations and the data sheet; within a third of the measured ones."""
+    """Return the profile that follows from bytes, operations and the data sheet, to about a third."""
     bytes_per_second = hardware.bytes_per_second * _BANDWIDTH_SHARE * tensor_parallel
     operations = hardware.operations_per_second * _COMPUTE_SHARE * tensor_parallel
     reducing = _ALL_REDUCE_SECONDS_PER_LAYER * model.layers if tensor_parallel > 1 else 0.0

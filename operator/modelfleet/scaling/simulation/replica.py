@@ -208,7 +208,7 @@ class Replica:
             self.prefixes.keep(request)
 
     def _finished(self, now: float) -> list[Sequence]:
-        finishing, kv, tick = self.finishing, self.kv, self.tick
+        finishing, tick = self.finishing, self.tick
         finished = []
         while finishing and finishing[0][0] <= tick:
             sequence = heapq.heappop(finishing)[3]
