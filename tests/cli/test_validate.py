@@ -286,3 +286,20 @@ def test_host_is_judged_where_the_platform_is_known(tmp_path: Path) -> None:
     _, lines = validate(ROUTES, "--values", str(values))
 
     assert [line for line in lines if "spec.rules[0].backends[1].external.url: warning: " in line]
+
+
+def test_name_of_a_fleet_that_a_policy_elsewhere_has_is_a_warning() -> None:
+    elsewhere = ROUTES.partition("---")[0].replace("namespace: models", "namespace: early")
+    _, lines = validate(FLEET + "---\n" + elsewhere.replace("models: [chat]", "models: [llama-8b]"))
+
+    assert [line for line in lines if 'warning: "llama-8b" belongs to RoutePolicy early/chat' in line]
+
+
+def test_name_that_is_granted_to_another_namespace_is_a_warning(tmp_path: Path) -> None:
+    values = tmp_path / "platform.yaml"
+    values.write_text('gateway: {names: {"llama-*": elsewhere}}\n')
+    _, unknown = validate(FLEET)
+    _, known = validate(FLEET, "--values", str(values))
+
+    assert [line for line in known if 'warning: "llama-8b" belongs to namespace "elsewhere"' in line]
+    assert not [line for line in unknown if "belongs to" in line]

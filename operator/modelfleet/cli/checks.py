@@ -7,7 +7,6 @@ from modelfleet.api.kinds import KINDS
 from modelfleet.api.names import API_VERSION, GROUP
 from modelfleet.api.schema.base import ApiModel
 from modelfleet.api.schema.problems import lint
-from modelfleet.api.served_names import claim_of, judge, names_finding
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.cli.manifests import Manifest
@@ -77,7 +76,6 @@ def operator_remarks(objects: Objects, setting: Setting) -> Iterator[Remark]:
     """Yield what the operator would write into conditions; what depends on the rest of the cluster only warns."""
     for manifest, fleet in objects.fleets:
         yield from _plan_remarks(manifest, objects.plan(fleet, setting))
-        yield from _name_remarks(manifest, fleet, objects)
     for manifest, policy in objects.policies:
         namespace = policy.metadata.namespace
         others = [other for other in objects.policies_of(namespace) if other is not policy]
@@ -92,9 +90,3 @@ def _plan_remarks(manifest: Manifest, planned: Plan | Refusal) -> Iterator[Remar
         yield about_spec(manifest, planned.accepted.message)
     elif planned.sized.finding.status != "True":
         yield about_spec(manifest, planned.sized.finding.message, severity="warning")
-
-
-def _name_remarks(manifest: Manifest, fleet: ModelDeployment, objects: Objects) -> Iterator[Remark]:
-    verdict = judge(claim_of(fleet), [claim_of(other) for _, other in objects.fleets])
-    if verdict.lost:
-        yield about_spec(manifest, names_finding(verdict).message, severity="warning")

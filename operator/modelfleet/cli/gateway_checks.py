@@ -1,4 +1,4 @@
-"""What the operator would say about routes and keys; it depends on the rest of the cluster, so it only warns."""
+"""What the operator would say about names, routes and keys; it depends on the rest of the cluster, so it only warns."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from modelfleet.workload.plan import Setting
 
 def gateway_remarks(manifests: Sequence[Manifest], setting: Setting, *, knows_platform: bool) -> Iterator[Remark]:
     """
-    Yield what RoutePolicies and Secrets with keys would be told.
+    Yield what RoutePolicies, Secrets with keys, and fleets about their names would be told.
 
     Without *knows_platform* nothing is said about hosts, which the platform allows.
     """
@@ -23,6 +23,11 @@ def gateway_remarks(manifests: Sequence[Manifest], setting: Setting, *, knows_pl
         name = f"{manifest.namespace}/{manifest.name}"
         if manifest.kind == "RoutePolicy" and name in lowered.policies:
             yield from _about_policy(manifest, lowered, name, knows_platform=knows_platform)
+        if manifest.kind == "ModelDeployment" and name in lowered.fleets:
+            findings = lowered.fleets[name].findings
+            yield from (
+                about_spec(manifest, one.message, severity="warning") for one in findings if one.status == "False"
+            )
         if manifest.kind == "Secret":
             for problem in lowered.secrets.get(name, ()):
                 yield about(manifest, problem.message.removeprefix(f"Secret {name}: "), severity="warning")

@@ -33,7 +33,9 @@ def command(
     """
     Check manifests as the API server and the operator would; objects of other kinds are passed over.
 
-    Each line says `file:line: kind/name: field: message`.
+    Each line says `file:line: kind/name: field: message`. Nothing but the manifests is known: of objects that claim one
+    name the first by namespace and name counts as its owner, where a cluster knows who had it before, and who is older.
+    Names that the platform grants, and hosts that it allows, count with --values.
     """
     remarks = _remarks((*paths, *more), values)
     if output is not None:
