@@ -189,14 +189,15 @@ def overlaid(base: Specs, changes: Specs) -> dict[str, Any]:
 
 
 def outcome(specs: Specs) -> Any:
-    """Return all that follows from the specs, or why they are not valid."""
+    """Return what gateways are sent and what users are told, or why the specs are not valid; no form in between."""
     try:
         found = objects.lowered(*_objects(specs), allowedHosts=["*.example.com", "*.example.org"])
     except ValidationError as error:
         return str(error)
     pods = dict.fromkeys(found.gateway.pools, (MEMBER,))
     made = resources(found.gateway, Replicas(pods, activators=(HOLDER,)), Place())
-    return found.gateway, found.policies, made
+    told = {name: (policy.findings, policy.rules) for name, policy in found.policies.items()}
+    return made, told
 
 
 def _objects(specs: Specs) -> list[Any]:
