@@ -275,3 +275,15 @@ def test_shedding_falls_back_where_there_is_a_fallback_and_else_rejects() -> Non
 
     assert [one.shed for one in found] == [ir.Shed.FALLBACK, ir.Shed.REJECT]
     assert only_rule(lowered(fleet(), policy())).shed is None
+
+
+def test_provider_of_a_rule_that_must_keep_in_the_cluster_is_left_out_whatever_the_schema_let_through() -> None:
+    leaking = policy(rule(to("llama"), fallback=[outside()]))
+    kept = leaking.spec.rules[0].model_copy(update={"keep_in_cluster": True})
+    stored = leaking.model_copy(update={"spec": leaking.spec.model_copy(update={"rules": (kept,)})})
+
+    found = lowered(fleet(), stored, allowedHosts=["api.example.com"])
+
+    assert tried(found) == [LLAMA, LLAMA]
+    assert found.gateway.providers == {}
+    assert condition(found, "Accepted").reason == "KeepInCluster"
