@@ -90,7 +90,7 @@ def world() -> list[Any]:
 
 def case(seed: int) -> Case:
     """Return a policy with up to four rules, which answers for the name `m<seed>`, and three requests for it."""
-    chance = Random(seed)  # noqa: S311 (no secret)
+    chance = Random(seed)
     rules = [{"name": f"r{index}", **_rule(chance)} for index in range(chance.randint(1, 4))]
     made = policy(*rules, name=f"p{seed}", models=[f"m{seed}"], auth=chance.choice(AUTHS), **_traffic(chance, rules))
     return Case(made, tuple(rules), tuple(_asked(chance, f"m{seed}", rules) for _ in range(3)))
