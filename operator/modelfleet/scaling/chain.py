@@ -1,9 +1,13 @@
-"""From an observation to a decision: the rules in their order."""
+"""From an observation to a decision: the facts, the rules in their order, the words, and what is learned."""
 
 from modelfleet.scaling.decision import Decision, Reason, Rule
+from modelfleet.scaling.explanation import explained
+from modelfleet.scaling.facts import Facts, facts_of
 from modelfleet.scaling.history import History
+from modelfleet.scaling.learning import learned
 from modelfleet.scaling.observation import Observation
 from modelfleet.scaling.policy import ScalingPolicy
+from modelfleet.scaling.rules import MOVE_RULES, NEED_RULES, Draft, held_size
 
 
 def decide(policy: ScalingPolicy, observation: Observation, history: History, now: float) -> tuple[Decision, History]:
@@ -13,17 +17,16 @@ def decide(policy: ScalingPolicy, observation: Observation, history: History, no
     The same four arguments give the same answer, bit for bit. *now* is the time of the decision, at or after
     `observation.at`, in Unix seconds. Never raises for what was observed.
     """
-    serving = sum(not (pod.draining or pod.terminating) for pod in observation.pods)
-    size = observation.replicas if observation.replicas is not None else serving
-    replicas = min(max(size, policy.min_replicas), policy.max_replicas)
-    decision = Decision(
-        at=now,
-        replicas=replicas,
-        previous=serving,
-        rule=Rule.BOUNDS,
-        reason=Reason.ENOUGH,
-        message=f"Held at {replicas} replicas.",
-        why_not_more="",
-        why_not_less="",
-    )
-    return decision, history
+    facts = facts_of(policy, observation, history.at(now, interval=policy.interval_seconds), now)
+    draft = needed = _needed(facts)
+    for rule in MOVE_RULES:
+        draft = rule(draft, facts)
+    return explained(draft, needed, facts), learned(facts, needed=needed.replicas, decided=draft.replicas)
+
+
+def _needed(facts: Facts) -> Draft:
+    held = held_size(facts)
+    draft = Draft(held, Rule.HEALTH, Reason.ENOUGH, "nothing is known yet")
+    for rule in NEED_RULES:
+        draft = rule(draft, facts)
+    return draft

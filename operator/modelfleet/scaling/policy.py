@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from modelfleet.api.catalogue.batching import FEWEST_REQUESTS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
@@ -49,8 +51,8 @@ class ScalingPolicy:
     slo: Slo | None = None
     """Set: the size follows from traffic and learned engine, the targets are a floor. None: the targets alone."""
 
-    running_per_replica: int | None = None
-    """Requests that one replica runs at once (vLLM's `max-num-seqs` times its data-parallel ranks); None: unknown."""
+    running_per_replica: int = FEWEST_REQUESTS
+    """Requests that one replica runs at once: vLLM's `max-num-seqs` times its data-parallel ranks."""
     start_up_seconds: float = 600.0
     """How long a pod may take from its creation to Ready before it is no longer expected."""
     interval_seconds: float = 5.0

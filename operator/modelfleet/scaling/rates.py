@@ -1,0 +1,48 @@
+"""How fast a size changes: upwards in steps, downwards in smaller ones and only to what was enough for a while."""
+
+from dataclasses import dataclass
+
+from modelfleet.scaling.policy import ScalingPolicy
+
+MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A size, and when it was needed, or had."""
+
+    at: float
+    replicas: int
+
+
+def with_need(needs: tuple[Need, ...], need: Need, *, seconds: float) -> tuple[Need, ...]:
+    """Return *needs* of the last *seconds* with one more; only those that can still be the largest are kept."""
+    kept = tuple(n for n in needs if n.at > need.at - seconds and n.replicas > need.replicas)
+    return (*kept, need)
+
+
+def largest(needs: tuple[Need, ...]) -> Need:
+    """Return the largest of *needs*, the latest of those: the maximum, since with less every dip would count."""
+    return max(needs, key=lambda need: (need.replicas, need.at))
+
+
+def with_size(sizes: tuple[Need, ...], size: Need) -> tuple[Need, ...]:
+    """Return the *sizes* of the last minute, each at its beginning, with that of now."""
+    if sizes and sizes[-1].replicas == size.replicas:
+        return sizes
+    recent = [s for s in sizes if s.at > size.at - MINUTE]
+    # The size that held when the minute began counts too.
+    before = [s for s in sizes if s.at <= size.at - MINUTE][-1:]
+    return (*before, *recent, size)
+
+
+def highest_step(sizes: tuple[Need, ...], policy: ScalingPolicy) -> int:
+    """Return the largest size that the rate allows: from the smallest of the last minute, by at least one."""
+    base = min(size.replicas for size in sizes)
+    return base + max(1, base * policy.scale_up_percent_per_minute // 100)
+
+
+def lowest_step(sizes: tuple[Need, ...], policy: ScalingPolicy) -> int:
+    """Return the smallest size that the rate allows: from the largest of the last minute, by at least one."""
+    base = max(size.replicas for size in sizes)
+    return max(0, base - max(1, base * policy.scale_down_percent_per_minute // 100))
