@@ -168,6 +168,7 @@ def test_without_its_key_a_provider_is_not_asked(world: World) -> None:
     answer = world.gate.ask("without-key")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "provider_key_missing")
+    assert world.gate.ask("without-key", path="/v1/messages").json()["type"] == "error"
     assert world.gate.ask("without-key-own").headers["x-engine"] == "own"
     assert world.engines["provider"].asked == []
 

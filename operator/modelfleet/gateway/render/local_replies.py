@@ -36,10 +36,10 @@ class Reply:
 
 def local_reply_config(frame: Frame) -> Resource:
     """Return the LocalReplyConfig of the client listener."""
-    return {"mappers": [_AS_IT_IS, *(mapper for reply in _replies(frame) for mapper in _mappers(reply))]}
+    return {"mappers": [_AS_IT_IS, *(mapper for reply in replies(frame) for mapper in mappers(reply))]}
 
 
-def _replies(frame: Frame) -> tuple[Reply, ...]:
+def replies(frame: Frame) -> tuple[Reply, ...]:
     """Return all kinds in the order in which they are tried; the last is about everything that is left."""
     return (_too_large(frame), *_strangers(), *_refusals(), *_limits(), *_failures())
 
@@ -115,7 +115,8 @@ def _failures() -> tuple[Reply, ...]:
     )
 
 
-def _mappers(reply: Reply) -> list[Resource]:
+def mappers(reply: Reply) -> list[Resource]:
+    """Return the ResponseMappers of *reply*, in the shape of each API."""
     on_anthropic = _all_of(reply.about, _on_path(ANTHROPIC_PREFIX))
     return [_mapper(reply, on_anthropic, _anthropic_body(reply)), _mapper(reply, reply.about, _openai_body(reply))]
 
@@ -163,7 +164,8 @@ def _flag(*flags: str) -> Resource:
     return {"response_flag_filter": {"flags": list(flags)}}
 
 
-def _says(expression: str) -> Resource:
+def says(expression: str) -> Resource:
+    """Return the AccessLogFilter of a CEL *expression*."""
     name, kind = (
         "envoy.access_loggers.extension_filters.cel",
         "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
@@ -184,7 +186,7 @@ def _all_of(*filters: Resource) -> Resource:
 
 
 _AS_IT_IS: Resource = {
-    "filter": _says("response.code_details == 'lua_response'"),
+    "filter": says("response.code_details == 'lua_response'"),
     # Without a format of its own the body would become text/plain.
     "body_format_override": {
         "text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"},

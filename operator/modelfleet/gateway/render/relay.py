@@ -12,7 +12,7 @@ from importlib.resources import files
 from modelfleet.gateway.ir import Frame, StaticAnswer
 from modelfleet.gateway.render.affinity import hash_policy
 from modelfleet.gateway.render.headers import PREFIX
-from modelfleet.gateway.render.local_replies import local_reply_config
+from modelfleet.gateway.render.local_replies import Reply, local_reply_config, mappers, says
 from modelfleet.gateway.render.types import Resource, extension, typed
 
 RELAY = "relay"
@@ -87,7 +87,7 @@ def _manager(frame: Frame) -> Resource:
         "skip_xff_append": True,
         "server_header_transformation": "PASS_THROUGH",
         "internal_address_config": {"cidr_ranges": [{"address_prefix": "0.0.0.0", "prefix_len": 0}]},  # noqa: S104
-        "local_reply_config": {"mappers": [_WITHOUT_KEY, *local_reply_config(frame)["mappers"]]},
+        "local_reply_config": {"mappers": [*mappers(WITHOUT_KEY), *local_reply_config(frame)["mappers"]]},
     }
 
 
@@ -116,25 +116,10 @@ def _script() -> Resource:
     }
 
 
-_WITHOUT_KEY: Resource = {
-    "filter": {
-        "extension_filter": extension(
-            "without-key",
-            "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-            expression="response.code_details == 'failed_to_inject_credential'",
-        )
-    },
-    "status_code": 503,
-    "body_format_override": {
-        "json_format": {
-            "error": {
-                "message": "The key of the provider is missing at the gateway.",
-                "type": "server_error",
-                "param": None,
-                "code": "provider_key_missing",
-                "request_id": "%REQ(X-REQUEST-ID)%",
-            }
-        }
-    },
-}
+WITHOUT_KEY = Reply(
+    says("response.code_details == 'failed_to_inject_credential'"),
+    "The key of the provider is missing at the gateway.",
+    code="provider_key_missing",
+    status=503,
+)
 """Envoy says 401 where it has no key for a provider; but it is not the client's that is wrong."""
