@@ -26,7 +26,13 @@ class Given:
     def __init__(self) -> None:
         self.compiler, self.server = Compiler(SETTING), ServerModel()
         rendering = Rendering(self.compiler, SETTING, Place())
-        self.reach = Reach(self.server.as_server(), lambda: None, own_name="own", keys_of=rendering.keys_of)
+        self.reach = Reach(
+            self.server.as_server(),
+            lambda: None,
+            own_name="own",
+            keys_of=rendering.keys_of,
+            tables_of=rendering.tables_of,
+        )
         self.told: list[Any] = []
         self.publisher = Publisher(
             self.compiler,

@@ -26,6 +26,7 @@ class Given:
             lambda: PeerView(0.0, {"own": report(("gw-9",)), **self.others}),
             own_name="own",
             keys_of=lambda table: KEYS.get(table, ()),
+            tables_of=lambda key: [table for table, keys in KEYS.items() if key in keys],
         )
         self.put((1, 5))
 

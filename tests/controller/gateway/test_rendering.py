@@ -61,6 +61,8 @@ def test_any_history_leads_to_what_is_rendered_at_once(
 
     expected = resources(at_once(known).gateway, replicas, PLACE)
     assert {url: bodies for url, bodies in served.items() if bodies} == {u: b for u, b in expected.items() if b}
+    needed = {(key, table) for table in compiler.tables for key in rendering.keys_of(table)}
+    assert needed == {(key, table) for key in {key for key, _ in needed} for table in rendering.tables_of(key)}
 
 
 def test_a_pod_that_comes_changes_endpoints_alone() -> None:

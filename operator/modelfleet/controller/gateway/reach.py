@@ -4,10 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from modelfleet.controller.serve.peers.report import PeerView, Report
+from modelfleet.controller.serve.xds.order import TYPES
 from modelfleet.controller.serve.xds.resources import Key
 from modelfleet.controller.serve.xds.server import Server
 from modelfleet.controller.serve.xds.versions import Vector, is_behind
 from modelfleet.gateway.schema.type_urls import EDS
+
+TYPE_URLS = {type_url.rpartition(".")[2]: type_url for type_url in TYPES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,8 @@ class Reach:
     """
     Knows first-hand of the gateways that are connected here, and of the others what their replicas say.
 
-    *keys_of* returns the resources that a table needs; a refusal of any of them is one of the table.
+    *keys_of* returns the resources that a table needs, and *tables_of* the tables that need a resource; a refusal of
+    any of them is one of the table.
     """
 
     def __init__(
@@ -40,11 +44,12 @@ class Reach:
         *,
         own_name: str,
         keys_of: Callable[[str], Collection[Key]],
+        tables_of: Callable[[Key], Collection[str]],
     ) -> None:
         self._server = server
         self._view = view
         self._own_name = own_name
-        self._keys_of = keys_of
+        self._keys_of, self._tables_of = keys_of, tables_of
         self._put_at: dict[str, Vector] = {}
         self._pending: set[str] = set()
         self._unfit: Mapping[Key, str] = {}
@@ -126,10 +131,9 @@ class Reach:
                 yield f"{key[1]}: {why}"
 
     def _refused_tables(self) -> set[str]:
-        refused = self.refused()
-        for _, report in self._others():
-            refused |= report.refused
-        return {name for name in self._put_at if any(self._why(name, refused))} if refused else set()
+        """Return them by way of what was refused, which is little: there may be thousands of tables."""
+        refused = {*self.refused(), *(label for _, report in self._others() for label in report.refused)}
+        return {name for label in refused for name in self._tables_of(_key(label)) if name in self._put_at}
 
     def _others(self) -> Iterator[tuple[str, Report]]:
         """Yield the other replicas that have gateways."""
@@ -142,3 +146,9 @@ class Reach:
 def _label(key: Key) -> str:
     """Return type and name, as in `Cluster models/chat`."""
     return f"{key[0].rpartition('.')[2]} {key[1]}"
+
+
+def _key(label: str) -> Key:
+    """Return type and name of what `_label` returned, on whichever replica; one that nobody knows needs nothing."""
+    kind, _, name = label.partition(" ")
+    return TYPE_URLS.get(kind, ""), name

@@ -2,12 +2,13 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from modelfleet.controller.gateway.compiler import Compiler, Difference
 from modelfleet.controller.serve.xds.resources import Key
 from modelfleet.gateway import render
+from modelfleet.gateway.ir import RouteTable
 from modelfleet.gateway.lower.setting import Setting, frame_of
 from modelfleet.gateway.render import Place, Replicas, Resources, routes
 from modelfleet.gateway.schema.type_urls import CDS
@@ -15,6 +16,10 @@ from modelfleet.gateway.schema.type_urls import CDS
 Changes = dict[str, dict[str, Mapping[str, Any] | None]]
 Unit = tuple[str, Any]
 """What is rendered in one piece: a kind of thing, and its name."""
+Named = dict[str, frozenset[str]]
+"""For each table, the fleets or clusters it is about."""
+Tables = defaultdict[str, set[str]]
+"""For each fleet or cluster, the tables that are about it."""
 FRAME, CREDENTIALS, GATEWAYS = ("frame", ""), ("credentials", ""), ("gateways", "")
 
 log = logging.getLogger(__name__)
@@ -30,9 +35,10 @@ class Rendering:
         self._replicas = Replicas({})
         self._keys: dict[Unit, frozenset[Key]] = {}
         self._owners: dict[Key, Unit] = {}
-        self._users: defaultdict[str, set[str]] = defaultdict(set)
-        self._uses: dict[str, frozenset[str]] = {}
-        self._sends_to: dict[str, frozenset[str]] = {}
+        self._uses: Named = {}
+        self._users: Tables = defaultdict(set)
+        self._sends_to: Named = {}
+        self._senders: Tables = defaultdict(set)
 
     def changes(self, difference: Difference, replicas: Replicas) -> Changes:
         """
@@ -69,6 +75,12 @@ class Rendering:
         """Return the resources that the table of that name needs: its own, and the clusters it sends to."""
         return (*self._keys.get(("table", table), ()), *((CDS, name) for name in sorted(self._sends_to.get(table, ()))))
 
+    def tables_of(self, key: Key) -> set[str]:
+        """Return the tables that need the resource *key*: those of which `keys_of` returns it."""
+        kind, name = self._owners.get(key, ("", ""))
+        own = {name} if kind == "table" else set()
+        return own | (self._senders.get(key[1], set()) if key[0] == CDS else set())
+
     def together_with(self, keys: Iterable[Key]) -> set[Key]:
         """Return *keys* and what was rendered in one piece with any of them: a table comes whole or not at all."""
         units = {self._owners[key] for key in keys if key in self._owners}
@@ -90,13 +102,12 @@ class Rendering:
 
     def _moved(self, replicas: Replicas) -> Iterable[str]:
         """Return the fleets whose replicas, or whose activators, are others than last time."""
-        before = self._replicas
-        for name, pool in self._compiler.pools.items() if replicas.activators != before.activators else ():
-            if pool.sleep:
-                yield name
-        for name in replicas.pods.keys() | before.pods.keys() if replicas.pods is not before.pods else ():
-            if replicas.pods.get(name) != before.pods.get(name):
-                yield name
+        now, before = replicas.pods, self._replicas.pods
+        if replicas.activators != self._replicas.activators:
+            yield from (name for name, pool in self._compiler.pools.items() if pool.sleep)
+        if now is not before:
+            yield from (name for name, ready in now.items() if before.get(name) != ready)
+            yield from before.keys() - now.keys()
 
     def _render(self, unit: Unit) -> Resources:
         """Return the resources of *unit* as they are now; none of one that is gone."""
@@ -126,19 +137,21 @@ class Rendering:
 
     def _table(self, name: str) -> Resources:
         table = self._compiler.tables.get(name)
-        fleets = routes.fleets_of(table) if table else frozenset()
-        for fleet in self._uses.pop(name, frozenset()) - fleets:
-            self._users[fleet].discard(name)
-        self._sends_to.pop(name, None)
-        if table is None:
-            return {}
-        self._sends_to[name] = frozenset(
-            backend.name for rule in table.rules for split in rule.tries for backend, _ in split.backends
-        )
-        self._uses[name] = fleets
-        for fleet in fleets:
-            self._users[fleet].add(name)
-        return render.of_table(table, self._compiler.pools, self._frame)
+        self._note(self._uses, self._users, name, routes.fleets_of(table) if table else ())
+        self._note(self._sends_to, self._senders, name, _targets(table) if table else ())
+        return render.of_table(table, self._compiler.pools, self._frame) if table else {}
+
+    @staticmethod
+    def _note(by_table: Named, tables: Tables, name: str, now: Collection[str]) -> None:
+        """Note what the table called *name* is about, and that it is one of the tables about each of that."""
+        for one in by_table.pop(name, frozenset()):
+            tables[one].discard(name)
+            if not tables[one]:
+                del tables[one]
+        for one in now:
+            tables[one].add(name)
+        if now:
+            by_table[name] = frozenset(now)
 
     def _remove_old(self, unit: Unit, resources: Resources, changes: Changes) -> None:
         now = frozenset((type_url, name) for type_url, bodies in resources.items() for name in bodies)
@@ -154,3 +167,8 @@ class Rendering:
             for name, body in bodies.items():
                 self._owners[type_url, name] = unit
                 changes.setdefault(type_url, {})[name] = body
+
+
+def _targets(table: RouteTable) -> set[str]:
+    """Return the names of the clusters that *table* sends to."""
+    return {backend.name for rule in table.rules for split in rule.tries for backend, _ in split.backends}

@@ -87,7 +87,8 @@ class Watch:
         named = request.subscribe - {ANY_NAME}
         self._again |= named & (self.has.keys() - request.has.keys())  # asked for again: sent again, changed or not
         self._absent -= named
-        self.names = (self.names | named) - request.unsubscribe
+        self.names |= named
+        self.names -= request.unsubscribe
         for name in request.unsubscribe:
             self._forget(name)
         whole = {*self._resources.names(self.type_url), *self.has} if is_new or ANY_NAME in request.subscribe else set()
