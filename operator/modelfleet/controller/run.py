@@ -164,8 +164,8 @@ class Operator:
             Subject.ROUTE_POLICY: routes.reconcile,
         }
         self._queue = queue = KeyedQueue[Key]()
-        self.watcher.enqueue_all()
         try:
+            await self.watcher.enqueue_all()
             async with asyncio.TaskGroup() as group:
                 group.create_task(Workers(queue, reconciles, count=self.settings.workers).run())
                 if not self.settings.read_only:

@@ -76,6 +76,14 @@ def test_full_collections_become_rare() -> None:
     assert after == memory.THRESHOLDS
 
 
+def test_what_is_kept_for_long_is_left_to_counting_references() -> None:
+    memory.keep_for_long()
+    kept = gc.get_freeze_count()
+    gc.unfreeze()
+
+    assert kept > 0
+
+
 async def test_gauges_read_the_queue_and_the_cache_when_asked() -> None:
     queue: KeyedQueue[str] = KeyedQueue()
     cache = Cache([PODS], index_label="fleet")

@@ -35,6 +35,7 @@ from modelfleet.controller.serve.tls import OwnCertificate
 from modelfleet.controller.serve.xds import Server, ServerOptions
 from modelfleet.controller.settings import Settings
 from modelfleet.controller.watch.cache import DELETED, Cache
+from modelfleet.controller.watch.memory import keep_for_long
 from modelfleet.controller.watched import FLEETS
 from modelfleet.gateway.ir import Address
 from modelfleet.gateway.lower.setting import Setting
@@ -105,7 +106,13 @@ class GatewayService:
             lambda: read_tls_secret(cluster, settings.namespace, secret_names(settings.fullname).operator)
         )
         rendering = Rendering(self.compiler, setting, place_of(settings))
-        self._reach = Reach(self._server, self._view, own_name=settings.pod_name, keys_of=rendering.keys_of)
+        self._reach = Reach(
+            self._server,
+            self._view,
+            own_name=settings.pod_name,
+            keys_of=rendering.keys_of,
+            tables_of=rendering.tables_of,
+        )
         self._sleepers = SleepingFleets(
             self.compiler, self._server, addresses=self._addresses, cold_starts=self._cold_starts, view=self._view
         )
@@ -159,6 +166,7 @@ class GatewayService:
             for reflector in reflectors:
                 await reflector.listed.wait()
             await self._publisher.publish()
+            keep_for_long()
             self._is_publishing = True
             group.create_task(self._publisher.run(), name="publisher")
             group.create_task(self._poller.run(), name="peers")

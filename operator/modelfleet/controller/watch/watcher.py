@@ -89,9 +89,9 @@ class Watcher(Generic[Key]):
             group.create_task(self._resync_forever(), name="resync")
             group.create_task(self._rediscover_forever(), name="rediscovery")
 
-    def enqueue_all(self, *, spread_seconds: float = 0.0) -> None:
+    async def enqueue_all(self) -> None:
         """Ask for everything that is known, as a process that begins to lead must."""
-        self._intake.everything(spread_seconds=spread_seconds)
+        await self._intake.everything()
 
     async def relist(self) -> bool:
         """List everything now, from a quorum, and return whether that succeeded."""
@@ -115,16 +115,16 @@ class Watcher(Generic[Key]):
             failures += 1
             await self._pause(failures)
         self._intake.is_open = True
+        await self._intake.everything()
         log.info("everything is listed", extra={"objects": len(self._intake.cache)})
         self.complete.set()
-        self._intake.everything()
 
     async def _resync_forever(self) -> None:
         while True:
             await asyncio.sleep(self._resync_seconds)
             async with self._reload_on_change():
                 await self._lists.take_all()
-            self._intake.everything(spread_seconds=self._resync_seconds * RESYNC_SPREAD)
+            await self._intake.everything(spread_seconds=self._resync_seconds * RESYNC_SPREAD)
 
     async def _rediscover_forever(self) -> None:
         while True:
@@ -141,7 +141,7 @@ class Watcher(Generic[Key]):
             names = sorted(str(watch.resource) for watch in self._lists.served)
             log.info("the API server's resources changed", extra={"served": names})
             self._reload.set()
-            self._intake.everything()
+            await self._intake.everything()
 
     async def _watch_forever(self) -> None:
         loop, failures = asyncio.get_running_loop(), 0
