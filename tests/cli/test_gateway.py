@@ -60,7 +60,7 @@ def test_prints_what_every_name_means(values: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     lines = [line.split("   ") for line in result.stdout.splitlines()]
     assert lines[0][0] == "MODEL"
-    assert "keys of models/clients" in result.stdout
+    assert "keys of namespace models" in result.stdout
     assert "models/llama-8b ×2 → api.example.com" in result.stdout
     assert "60 requests a minute per user" in result.stdout
     assert "reached through RoutePolicy models/chat alone" in result.stdout

@@ -13,12 +13,24 @@ from tests.apiserver.waiting import eventually
 from tests.envoy.envoy_process import LOOPBACK, Envoy, free_ports
 from tests.envoy.stand_in_engine import StandInEngine
 
-from modelfleet.gateway.ir import Access, ApiKey, Attribution, Frame, Gateway, Limit, Priority, RouteTable
+from modelfleet.gateway.ir import (
+    Access,
+    ApiKey,
+    Attribution,
+    Frame,
+    Gateway,
+    JwtProvider,
+    KeySelector,
+    Limit,
+    Priority,
+    RouteTable,
+)
 from modelfleet.gateway.render import access_log, authentication, limits
 from modelfleet.gateway.render.bootstrap import OPERATOR_API, TRUSTED_CA, Served, static_bootstrap
 from modelfleet.gateway.render.headers import NO_MODEL
 from modelfleet.gateway.render.listeners import Ports
 from modelfleet.gateway.render.routes import UNMATCHED, unmatched
+from modelfleet.gateway.render.tokens import reading
 
 ALICE, BOB = "key-of-alice-0000", "key-of-bob-0000000"
 KEYS = (
@@ -36,12 +48,13 @@ def table(
     required: bool = True,
     users: tuple[str, ...] = (),
     teams: tuple[str, ...] = (),
-    scopes: tuple[str, ...] = ("models/people",),
+    keys: KeySelector | None = KeySelector("models"),  # noqa: B008 (frozen)
+    tokens: JwtProvider | None = None,
     limits: tuple[Limit, ...] = (),
     attribution: Attribution = Attribution(),  # noqa: B008 (frozen)
 ) -> RouteTable:
     """Return the table of a policy that lets in who has a key of its namespace."""
-    access = Access(required=required, scopes=scopes, users=users, teams=teams)
+    access = Access(required=required, keys=keys, tokens=tokens, users=users, teams=teams)
     return RouteTable(f"policy/models/{models[0]}", models, access, (), limits, attribution)
 
 
@@ -180,6 +193,7 @@ def _routes(each: RouteTable, clusters: Mapping[str, Any]) -> dict[str, Any]:
         "domains": ["*"],
         "typed_per_filter_config": {**limits.per_table(each), **authentication.access(each.access)},
         "request_headers_to_add": access_log.attribution(each),
+        **reading(each.access.tokens),
         "routes": [route],
     }
     return {"name": each.name, "virtual_hosts": [host]}

@@ -32,7 +32,7 @@ def running(stand_ins: Engines) -> Iterator[Gate]:
         "user": ir.Affinity(ir.AffinityKey.USER),
         "none": None,
     }
-    entry = ir.Access(required=False, scopes=("ns/keys",))
+    entry = ir.Access(required=False, keys=ir.KeySelector("ns"))
     tables = [table(name, rule(to(fleet(name)), to(fleet(name))), access=entry) for name in kinds]
     tables.append(table("behind", rule(to(fleet("broken")), to(fleet("prefix")))))
     pools = [pool(name, affinity=affinity) for name, affinity in kinds.items()]

@@ -19,8 +19,8 @@ from modelfleet.gateway import ir, render
 from modelfleet.gateway.render.bootstrap import static_bootstrap
 
 KEY = "key-of-alice-0000"
-PEOPLE = ir.Access(required=True, scopes=("ns/people",))
-CAROLS = ir.Access(required=True, scopes=("ns/people",), users=("carol",))
+PEOPLE = ir.Access(required=True, keys=ir.KeySelector("ns"))
+CAROLS = ir.Access(required=True, keys=ir.KeySelector("ns"), users=("carol",))
 ALICE = ir.ApiKey(KEY, scope="ns/people", user="alice", team="red", priority=ir.Priority.LOW)
 IDENTITY = {"scope": "ns/people", "realm": "ns", "user": "alice", "team": "red", "priority": "Low", "body-bytes": "16"}
 FINAL = ir.StaticAnswer(503, '%REQ(x-modelfleet-user)% "} \\ é')

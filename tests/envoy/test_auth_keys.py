@@ -13,7 +13,7 @@ TABLES = (
     table("open", required=False),
     table("users", users=("carol",)),
     table("teams", teams=("red",)),
-    table("nobody", scopes=()),
+    table("nobody", keys=None),
 )
 UNKNOWN = "key-of-nobody-000"
 

@@ -1,7 +1,7 @@
 """Credentials as resources of their own: they come, change and go without a new listener."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,23 +10,28 @@ from tests.envoy.client_listener import ALICE, BOB, CHAT, ENGINE, KEYS, cluster,
 from tests.envoy.envoy_process import LOOPBACK, until
 from tests.envoy.stand_in_engine import StandInEngine
 from tests.envoy.xds_world import World, world
+from tests.gateway.objects import fleet, lowered, policy, secret
 
-from modelfleet.gateway.ir import ApiKey, Frame, JwtProvider
-from modelfleet.gateway.render import authentication, listeners
+from modelfleet.gateway.ir import ApiKey, Frame, Gateway, JwtProvider, RouteTable
+from modelfleet.gateway.render import authentication, listeners, tokens
 from modelfleet.gateway.render.bootstrap import OPERATOR_API
 from modelfleet.gateway.render.listeners import Ports
 from modelfleet.gateway.schema.type_urls import CDS, ECDS, LDS, RDS, SRDS
 
 NEW = "key-of-alice-new-0"
+TABLES = table("chat"), table("open", required=False)
+GOLD = {"apiKeys": {"secretSelector": {"matchLabels": {"tier": "gold"}}}}
 
 
 @asynccontextmanager
-async def serving(keys: tuple[ApiKey, ...] = KEYS) -> AsyncIterator[tuple[World, Any]]:
-    """Serve the client listener over ADS, with one table."""
+async def serving(
+    keys: tuple[ApiKey, ...] = KEYS, tables: Iterable[RouteTable] = TABLES
+) -> AsyncIterator[tuple[World, Any]]:
+    """Serve the client listener over ADS."""
     with StandInEngine() as engine:
         async with world() as w:
             clusters = {ENGINE: cluster(ENGINE, engine.port), OPERATOR_API: cluster(OPERATOR_API)}
-            parts = served([table("chat"), table("open", required=False)], clusters)
+            parts = served(tables, clusters)
             both = listeners.listeners(Frame(), Ports(gateway=w.entry), LOOPBACK)
             replica = await w.replica(
                 (1, 1),
@@ -43,7 +48,7 @@ async def serving(keys: tuple[ApiKey, ...] = KEYS) -> AsyncIterator[tuple[World,
 
 
 def credentials(keys: tuple[ApiKey, ...], *providers: JwtProvider) -> dict[str, dict[str, Any]]:
-    known = [authentication.api_keys(keys), authentication.jwt(providers)]
+    known = [authentication.api_keys(keys), tokens.jwt(providers)]
     return {one["name"]: one for one in known}
 
 
@@ -74,6 +79,30 @@ async def test_keys_rotate_without_a_new_listener() -> None:
         assert replica.refused == []
 
 
+def limited(*secrets: Any) -> Gateway:
+    """Return a gateway whose policy accepts the Secrets of one tier, four requests a minute for all of them."""
+    limits = [{"per": "Model", "requestsPerMinute": 4}]
+    return lowered(fleet(), policy(auth=GOLD, limits=limits), *secrets).gateway
+
+
+async def test_new_secret_counts_at_once_and_refills_no_budget() -> None:
+    gold = {"tier": "gold"}
+    mine, another = secret("mine", labels=gold, ada=ALICE), secret("another", labels=gold, bob=BOB)
+    before, after, gone = limited(mine), limited(mine, another), limited(another)
+    async with serving(before.keys, before.tables.values()) as (w, replica):
+        await answers(w, BOB, 401)
+        await answers(w, ALICE, 200)  # the first of the budget
+        for version, gateway in enumerate((after, gone), 2):
+            parts = served(gateway.tables.values(), {})
+            routes = {RDS: dict(parts.route_configurations), SRDS: dict(parts.scopes)}
+            replica.server.put((1, version), {**routes, ECDS: credentials(gateway.keys)})
+            await answers(w, BOB, 200)  # the second and the third
+
+        await answers(w, ALICE, 401)
+
+        assert [await asyncio.to_thread(ask, w, BOB) for _ in range(2)] == [200, 429]
+
+
 async def test_without_any_key_everybody_is_a_stranger_or_anonymous() -> None:
     async with serving(keys=()) as (w, replica):
         await answers(w, ALICE, 401)
@@ -98,16 +127,16 @@ async def test_two_users_with_one_key_are_refused_and_the_last_good_keys_stay() 
 async def test_an_issuer_that_is_away_stops_nobody() -> None:
     async with serving() as (w, replica):
         await answers(w, ALICE, 200)
-        away = JwtProvider("away", "https://away", "https://away.invalid/keys")
+        away = JwtProvider("away", "https://away", "https://away.invalid/keys", ("llm",))
         replica.server.put(
             (1, 2),
             {
-                CDS: authentication.jwks_clusters([away], trusted_ca="/etc/ssl/certs/ca-certificates.crt"),
+                CDS: tokens.jwks_clusters([away], trusted_ca="/etc/ssl/certs/ca-certificates.crt"),
                 ECDS: credentials(KEYS, away),
             },
         )
         await until(
-            lambda: "cluster.jwks/issuer/away.membership_total" in w.envoy.stats("jwks/issuer/away"),
+            lambda: f"cluster.jwks/{away.unread_scope}.membership_total" in w.envoy.stats("jwks/"),
             "the issuer is known",
         )
 

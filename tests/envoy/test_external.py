@@ -14,7 +14,7 @@ from modelfleet.gateway import ir, render
 
 KEY, MISSING = ir.SecretKey("ns", "provider", "key"), ir.SecretKey("ns", "provider", "missing")
 CLIENT = ir.ApiKey("sk-client", scope="ns/keys", user="ann", team="search")
-ENTRY = ir.Access(required=False, scopes=("ns/keys",))
+ENTRY = ir.Access(required=False, keys=ir.KeySelector("ns"))
 NEW_NAME = 'new "name" \\ ü'
 
 

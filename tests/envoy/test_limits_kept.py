@@ -11,26 +11,21 @@ from modelfleet.gateway.ir import ApiKey, Gateway, Limit, Per, RouteTable
 from modelfleet.gateway.render.bootstrap import LOCAL_CLUSTER
 
 CARL, ALICE_TOO, ALINA, LONER = "key-of-carl-00000", "key-of-alice-2-000", "key-of-alina-0000", "key-of-loner-0000"
-NAMESAKE = "key-of-alice-3-000"
 MORE = (
     ApiKey(CARL, scope="models/people", user="carl", team="blue"),
     ApiKey(ALICE_TOO, scope="models/others", user="alice", team="blue"),
     ApiKey(ALINA, scope="models/people", user="alina", team="red"),
     ApiKey(LONER, scope="models/people", user="loner"),
-    ApiKey(NAMESAKE, scope="strangers/people", user="alice", team="red"),
 )
-SCOPES = ("models/people", "models/others", "strangers/people")
 
 
 def limited(name: str, *limits: Limit, required: bool = True, also: tuple[str, ...] = ()) -> RouteTable:
-    return table(name, *also, scopes=SCOPES, limits=limits, required=required)
+    return table(name, *also, limits=limits, required=required)
 
 
 TABLES = (
     limited("user", Limit(Per.USER, requests_per_minute=3)),
     limited("team", Limit(Per.TEAM, requests_per_minute=3)),
-    limited("user-2", Limit(Per.USER, requests_per_minute=3)),
-    limited("team-2", Limit(Per.TEAM, requests_per_minute=3)),
     limited("model", Limit(Per.MODEL, requests_per_minute=3), also=("model-too",)),
     limited("open", Limit(Per.USER, requests_per_minute=2), required=False),
     limited("tokens", Limit(Per.USER, reserved_tokens_per_minute=1000, default_max_tokens=400)),
@@ -55,14 +50,6 @@ def test_a_user_has_one_budget_whichever_secret_of_the_namespace_has_the_key(gat
     assert statuses(gateway, "user", ALICE, 3) == [200, 200, 200]
     assert statuses(gateway, "user", ALICE_TOO, 1) == [429]
     assert statuses(gateway, "user", CARL, 3) == [200, 200, 200]
-
-
-@pytest.mark.parametrize("model", ["user-2", "team-2"])
-def test_users_and_teams_of_one_name_from_elsewhere_have_budgets_of_their_own(
-    gateway: ClientListener, model: str
-) -> None:
-    assert statuses(gateway, model, ALICE, 4) == [200, 200, 200, 429]
-    assert statuses(gateway, model, NAMESAKE, 4) == [200, 200, 200, 429]
 
 
 def test_a_team_has_one_budget_and_who_has_none_shares_one_too(gateway: ClientListener) -> None:

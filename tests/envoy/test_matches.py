@@ -13,7 +13,7 @@ KEYS = (
     ir.ApiKey("sk-bob", scope="ns/keys", user="bob", team="a.b"),
     ir.ApiKey("sk-low", scope="ns/keys", user="low", team="batch", priority=ir.Priority.LOW),
 )
-ENTRY = ir.Access(required=False, scopes=("ns/keys",))
+ENTRY = ir.Access(required=False, keys=ir.KeySelector("ns"))
 EXACT, PREFIX, REGEX = ir.HeaderTest.EXACT, ir.HeaderTest.PREFIX, ir.HeaderTest.REGEX
 RULES = {
     "exact": ir.Match(headers=(ir.HeaderMatch("x-kind", EXACT, "a b"),)),
@@ -42,7 +42,7 @@ def running(stand_ins: Engines) -> Iterator[Gate]:
     tables = [
         table("all", *rules, rule(to(fleet("rest")), name="rest"), access=ENTRY),
         table("some", rules[0], access=ENTRY),
-        table("closed", rules[0], access=ir.Access(required=True, scopes=("ns/keys",))),
+        table("closed", rules[0], access=ir.Access(required=True, keys=ir.KeySelector("ns"))),
     ]
     pods = {name: [stand_ins[name].port] for name in (*RULES, "rest")}
     with gate(gateway(tables, [pool(name) for name in pods], keys=KEYS), pods) as started:

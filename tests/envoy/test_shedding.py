@@ -28,7 +28,7 @@ def stand_ins() -> Iterator[Engines]:
 @pytest.fixture(scope="module")
 def running(stand_ins: Engines) -> Iterator[Gate]:
     busy, spare = to(fleet("busy")), to(fleet("spare"))
-    entry = ir.Access(required=False, scopes=("ns/keys",))
+    entry = ir.Access(required=False, keys=ir.KeySelector("ns"))
     tables = [
         table("reject", rule(busy, busy, spare, shed=ir.Shed.REJECT), access=entry),
         table("fallback", rule(busy, busy, spare, shed=ir.Shed.FALLBACK), access=entry),

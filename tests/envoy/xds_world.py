@@ -17,6 +17,7 @@ from tests.envoy.envoy_process import LOOPBACK, Envoy, free_port, until
 from modelfleet.controller.serve.xds import Certificates, Server, ServerOptions, Vector
 from modelfleet.controller.serve.xds.metrics import RESPONSES
 from modelfleet.controller.serve.xds.order import TYPES
+from modelfleet.gateway.render.bootstrap import LOCAL_CLUSTER
 from modelfleet.gateway.schema import Schema
 from modelfleet.gateway.schema.type_urls import CDS, EDS, LDS, MARKER, RDS, SRDS
 
@@ -115,6 +116,7 @@ def bootstrap(*ports: int, tls: Mapping[str, Any] | None = None, keepalive: str 
         "load_assignment": {"cluster_name": "xds", "endpoints": [{"lb_endpoints": endpoints}]},
         "typed_extension_protocol_options": {HTTP_OPTIONS: options},
     }
+    local = {"name": LOCAL_CLUSTER, "type": "STATIC", "connect_timeout": "1s"}
     service = {
         "cluster_name": "xds",
         "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}},
@@ -129,7 +131,8 @@ def bootstrap(*ports: int, tls: Mapping[str, Any] | None = None, keepalive: str 
     return {
         "layered_runtime": {"layers": [marker, {"name": "admin", "admin_layer": {}}]},
         "dynamic_resources": {"ads_config": ads, "cds_config": source("0s"), "lds_config": source("0s")},
-        "static_resources": {"clusters": [xds | ({"transport_socket": tls} if tls else {})]},
+        "cluster_manager": {"local_cluster_name": LOCAL_CLUSTER},
+        "static_resources": {"clusters": [xds | ({"transport_socket": tls} if tls else {}), local]},
     }
 
 

@@ -14,6 +14,7 @@ from modelfleet.gateway.ir import (
     Gateway,
     HeaderMatch,
     HeaderTest,
+    KeySelector,
     Limit,
     Match,
     Per,
@@ -41,7 +42,7 @@ def gateway(*rules: Rule, access: Access | None = None, limits: tuple[Limit, ...
     table = RouteTable(
         "policy/models/chat",
         models=("chat",),
-        access=access or Access(required=True, scopes=("models/clients",)),
+        access=access or Access(required=True, keys=KeySelector("models")),
         rules=rules or (Rule("all", (TO_LLAMA,)),),
         limits=limits,
     )
@@ -74,7 +75,7 @@ def test_request_is_refused_or_let_in(request_: Request, status: int | None) -> 
 
 
 def test_allow_list_lets_in_the_users_and_the_teams_that_it_names() -> None:
-    access = Access(required=True, scopes=("models/clients",), users=("ada",), teams=("billing",))
+    access = Access(required=True, keys=KeySelector("models"), users=("ada",), teams=("billing",))
 
     assert may_use(access, Caller("models/clients", "ada", "search"))
     assert may_use(access, Caller("models/clients", "bob", "billing"))
@@ -83,11 +84,11 @@ def test_allow_list_lets_in_the_users_and_the_teams_that_it_names() -> None:
 
 
 def test_caller_without_a_team_is_in_no_team() -> None:
-    assert not may_use(Access(required=True, scopes=("a/b",), teams=("x",)), Caller("a/b", "ada"))
+    assert not may_use(Access(required=True, keys=KeySelector("a"), teams=("x",)), Caller("a/b", "ada"))
 
 
 def test_open_name_lets_in_nobody_with_foreign_credentials() -> None:
-    access = Access(required=False, scopes=("models/clients",))
+    access = Access(required=False, keys=KeySelector("models"))
 
     assert may_use(access, None)
     assert not may_use(access, Caller("other/clients", "ada"))
@@ -139,7 +140,7 @@ def test_header_matches_as_in_envoy(condition: HeaderMatch, headers: list[tuple[
 
 
 def test_split_sticks_to_its_header_then_to_the_user_then_to_nothing() -> None:
-    split = gateway(Rule("all", (CANARY_SPLIT,)), access=Access(required=False, scopes=("models/clients",)))
+    split = gateway(Rule("all", (CANARY_SPLIT,)), access=Access(required=False, keys=KeySelector("models")))
 
     assert answer(split, Request("chat", ADA, headers=(("x-session-id", "s1"),))).sticks_to == "s1"
     assert answer(split, Request("chat", ADA)).sticks_to == "ada"

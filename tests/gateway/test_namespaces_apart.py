@@ -3,8 +3,8 @@
 from tests.gateway.objects import fleet, lowered, outside, policy, provider_secret, rule, secret, to
 
 from modelfleet.gateway import render
-from modelfleet.gateway.lower import access
-from modelfleet.gateway.render import authentication
+from modelfleet.gateway.answer import counts
+from modelfleet.gateway.request import Caller
 from modelfleet.gateway.schema import type_urls
 
 TOKENS = {
@@ -16,11 +16,13 @@ TOKENS = {
 def test_no_secret_has_the_scope_of_an_issuer() -> None:
     found = lowered(policy(auth=TOKENS), fleet(), allowedHosts=["id.example.com"])
     (provider,) = found.gateway.jwt
-    (scope,) = found.gateway.tables["policy/models/chat"].access.scopes
+    let_in = found.gateway.tables["policy/models/chat"].access
     forged = lowered(secret(provider.name, namespace="jwt"), secretNamespaces=["jwt"])
+    (key,) = forged.gateway.keys
 
-    assert scope == access.scope_of(provider) == authentication.scope_of(provider)
-    assert scope not in {key.scope for key in forged.gateway.keys}
+    assert let_in.tokens == provider
+    assert key.scope not in {provider.scope, provider.unread_scope}
+    assert not counts(let_in, Caller(key.scope, key.user))
 
 
 def test_no_cluster_but_a_pool_has_the_name_of_a_fleet() -> None:

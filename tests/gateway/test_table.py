@@ -13,8 +13,21 @@ from tests.gateway.objects import (
     to,
 )
 
-from modelfleet.gateway.ir import Access, HeaderMatch, HeaderTest, Limit, Match, Per, Priority
+from modelfleet.gateway.ir import (
+    Access,
+    HeaderMatch,
+    HeaderTest,
+    JwtProvider,
+    KeySelector,
+    Limit,
+    Match,
+    Per,
+    Priority,
+)
 from modelfleet.gateway.table import Unreachable, access_in_words, limit_in_words, match_in_words, rows, unreachable
+
+KEYS = KeySelector("a")
+TOKENS = JwtProvider("0123", "https://id", "https://id/keys", ("llm",))
 
 
 def test_every_rule_is_a_row_with_its_tries_in_order() -> None:
@@ -30,7 +43,7 @@ def test_every_rule_is_a_row_with_its_tries_in_order() -> None:
         ("shared", "(models/llama 90% | models/big 10%) ×2", "the last error"),
         ("chain", "models/llama ×2 → models/big → api.example.com as gpt-x", '529 "later"'),
     ]
-    assert found[0].cells()[:2] == ("chat", "keys of models/clients")
+    assert found[0].cells()[:2] == ("chat", "keys of namespace models")
     assert found[1].cells(found[0])[:2] == ("", "")
 
 
@@ -43,10 +56,10 @@ def test_rule_without_any_backend_says_so() -> None:
     [
         (Access(required=True), "nobody"),
         (Access(required=False), "no credentials"),
-        (Access(True, ("a/b", "a/c")), "keys of a/b, a/c"),
-        (Access(True, ("a/b", "jwt/issuer/0123")), "keys of a/b or tokens"),
-        (Access(False, ("a/b",)), "keys of a/b or no credentials"),
-        (Access(True, ("a/b",), ("ada",), ("search",)), "keys of a/b, only user ada or team search"),
+        (Access(True, KeySelector("a", (("b", "c"), ("d", "e")))), "keys of namespace a with b=c, d=e"),
+        (Access(True, KEYS, TOKENS), "keys of namespace a or tokens of https://id"),
+        (Access(False, KEYS), "keys of namespace a or no credentials"),
+        (Access(True, KEYS, None, ("ada",), ("search",)), "keys of namespace a, only user ada or team search"),
     ],
 )
 def test_access_in_words(access: Access, words: str) -> None:

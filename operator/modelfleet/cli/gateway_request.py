@@ -1,9 +1,11 @@
 """The request that `modelfleet gateway` explains, from the flags that describe it."""
 
+from dataclasses import replace
+
 import click
 
 from modelfleet.gateway.answer import may_use, table_for
-from modelfleet.gateway.ir import Gateway, Priority
+from modelfleet.gateway.ir import Access, Gateway, Priority
 from modelfleet.gateway.request import Caller, Request
 
 
@@ -29,7 +31,7 @@ def _caller(gateway: Gateway, model: str, user: str | None, priority: str | None
     """
     name, _, team = (user or "").partition("@")
     with_key = {
-        Caller(key.scope, key.user, key.team, Priority(priority) if priority else key.priority)
+        Caller(key.scope, key.user, key.team, Priority(priority) if priority else key.priority, key.labels)
         for key in gateway.keys
         if key.user == name and team in ("", key.team)
     }
@@ -37,9 +39,17 @@ def _caller(gateway: Gateway, model: str, user: str | None, priority: str | None
     table = table_for(gateway, model)
     if known:
         return next((caller for caller in known if table and may_use(table.access, caller)), known[0])
-    scopes = table.access.scopes if table else ()
-    tokens = [scope for scope in scopes if scope.startswith("jwt/issuer/")]
-    return Caller(next(iter((*tokens, *scopes)), ""), name, team, Priority(priority or Priority.NORMAL))
+    stand_in = _stand_in(table.access) if table else Caller()
+    return replace(stand_in, user=name, team=team, priority=Priority(priority or Priority.NORMAL))
+
+
+def _stand_in(access: Access) -> Caller:
+    """Return somebody with credentials that count, of whoever is not among the Secrets: a token before a key."""
+    if access.tokens is not None:
+        return Caller(access.tokens.scope)
+    if access.keys is None:
+        return Caller()
+    return Caller(f"{access.keys.namespace}/any", labels=access.keys.labels)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from modelfleet.gateway.ir import (
 )
 from modelfleet.gateway.match import mismatch, values_of
 from modelfleet.gateway.request import Caller, Request
+from modelfleet.gateway.tokens import Token, UnreadableClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,37 @@ def may_use(access: Access, caller: Caller | None) -> bool:
     if caller is None:
         return not access.required
     is_named = caller.user in access.users or caller.team in access.teams
-    return caller.scope in access.scopes and (is_named or not (access.users or access.teams))
+    return counts(access, caller) and (is_named or not (access.users or access.teams))
 
 
-def models_for(gateway: Gateway, caller: Caller | None) -> tuple[str, ...]:
+def counts(access: Access, caller: Caller) -> bool:
+    """Return whether the credentials of *caller* are of those that *access* is about."""
+    if access.tokens is not None and caller.scope == access.tokens.scope:
+        return True
+    keys = access.keys
+    return keys is not None and keys.namespace == _namespace(caller) and set(keys.labels) <= set(caller.labels)
+
+
+def models_for(gateway: Gateway, caller: Caller | Token | None) -> tuple[str, ...]:
     """Return the names that *caller* may use, sorted: what `/v1/models` lists."""
-    tables = (table for table in gateway.tables.values() if may_use(table.access, caller))
+    tables = (table for table in gateway.tables.values() if _lets_in(table.access, caller))
     return tuple(sorted(name for table in tables for name in table.models))
+
+
+def _lets_in(access: Access, caller: Caller | Token | None) -> bool:
+    if not isinstance(caller, Token):
+        return may_use(access, caller)
+    try:
+        read = caller.read(access.tokens) if access.tokens else None
+    except UnreadableClaim:
+        return False
+    return read is not None and may_use(access, read)
+
+
+def _namespace(caller: Caller) -> str | None:
+    """Return the namespace of the Secret of *caller*'s key; None of who has a token."""
+    namespace, _, secret = caller.scope.partition("/")
+    return None if "/" in secret else namespace
 
 
 def _refused_unread(gateway: Gateway, request: Request) -> Answer | None:
@@ -119,7 +144,7 @@ def _refused_entry(table: RouteTable, caller: Caller | None) -> Answer | None:
         return None
     if caller is None:
         return Answer("this model needs a key or a token", 401, table)
-    if caller.scope not in table.access.scopes:
+    if not counts(table.access, caller):
         return Answer(f"the credentials of {caller.scope} do not open this model", 403, table)
     return Answer(f'neither user "{caller.user}" nor team "{caller.team}" is allowed to use this model', 403, table)
 

@@ -5,12 +5,10 @@ What the gateway does, in no vendor's words: the one form between our kinds and 
 meets. Everything is frozen and comparable, so that what did not change is not rendered again.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-ANYBODY = ""
-"""The scope of a caller that showed no credentials."""
 
 
 class Priority(StrEnum):
@@ -205,17 +203,57 @@ class Rule:
     """shed is None where low priority is treated like any other."""
 
 
+Labels = tuple[tuple[str, str], ...]
+"""Labels of an object, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySelector:
+    """Keys of one namespace: of the Secrets that have all of *labels*. It names no Secret, so none changes it."""
+
+    namespace: str
+    labels: Labels = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JwtProvider:
+    """An issuer of tokens, and how a table reads them; policies that say the same share one."""
+
+    name: str
+    """name is a hash of the rest."""
+    issuer: str
+    jwks_uri: str
+    audiences: tuple[str, ...]
+    """audiences are what a token must be for, one of them."""
+    user_claim: str = "sub"
+    team_claim: str | None = None
+    priority_claim: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """Return the scope of callers whose tokens count; it is that of no Secret, `<namespace>/<secret>`."""
+        return f"jwt/issuer/{self.name}"
+
+    @property
+    def unread_scope(self) -> str:
+        """Return the scope of a token until a table has read it: all have it in common who trust the same keys."""
+        trusted = f"{self.issuer}\n{self.jwks_uri}"
+        return f"jwt/token/{hashlib.blake2b(trusted.encode(), digest_size=8).hexdigest()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """Who may use the names of a table; others get 401 without credentials, and 403 with them."""
 
     required: bool
     """required is false where callers without credentials are let in."""
-    scopes: tuple[str, ...] = ()
-    """scopes are the sets of credentials that count: `<namespace>/<secret>`, and `jwt/issuer/<provider>`."""
+    keys: KeySelector | None = None
+    """keys are those that count; None where none does."""
+    tokens: JwtProvider | None = None
+    """tokens are those that count; None where none does."""
     users: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
-    """Of these scopes' callers, those named by users or teams may come in; all of them when both are empty."""
+    """Of who has such a key or token, those named by users or teams may come in; all when both are empty."""
 
 
 class Per(StrEnum):
@@ -265,23 +303,12 @@ class ApiKey:
 
     key: str = field(repr=False)
     scope: str
+    """scope is the Secret, `<namespace>/<secret>`."""
     user: str
     team: str = ""
     priority: Priority = Priority.NORMAL
-
-
-@dataclass(frozen=True, slots=True)
-class JwtProvider:
-    """An issuer of tokens; policies that say the same share one."""
-
-    name: str
-    """name is a hash of the rest; its scope is `jwt/issuer/<name>`, which no Secret's `<namespace>/<secret>` can be."""
-    issuer: str
-    jwks_uri: str
-    audiences: tuple[str, ...] = ()
-    user_claim: str = "sub"
-    team_claim: str | None = None
-    priority_claim: str | None = None
+    labels: Labels = ()
+    """labels are those of its Secret, which selectors look at."""
 
 
 @dataclass(frozen=True, slots=True)

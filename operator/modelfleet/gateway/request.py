@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 
-from modelfleet.gateway.ir import Gateway, Priority
+from modelfleet.gateway.ir import Gateway, Labels, Priority
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as the key or the token says."""
+    """Who asks, as the key says, or the token as a table reads it."""
 
     scope: str = ""
     """scope is `<namespace>/<secret>` or `jwt/issuer/<provider>`; empty without credentials."""
     user: str = ""
     team: str = ""
     priority: Priority = Priority.NORMAL
+    labels: Labels = ()
+    """labels are those of the key's Secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +37,4 @@ class Request:
 def caller_with(gateway: Gateway, key: str) -> Caller | None:
     """Return the caller whose key it is; None where nobody has it."""
     found = next((entry for entry in gateway.keys if entry.key == key), None)
-    return Caller(found.scope, found.user, found.team, found.priority) if found else None
+    return Caller(found.scope, found.user, found.team, found.priority, found.labels) if found else None

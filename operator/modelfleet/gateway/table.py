@@ -10,6 +10,7 @@ from modelfleet.gateway.ir import (
     Gateway,
     HeaderMatch,
     HeaderTest,
+    KeySelector,
     Limit,
     Match,
     RouteTable,
@@ -19,7 +20,6 @@ from modelfleet.gateway.ir import (
 )
 from modelfleet.gateway.lower.whole import Lowered
 
-JWT_SCOPE = "jwt/issuer/"
 HEADER = ("MODEL", "ACCESS", "RULE", "MATCH", "TRIES", "FINALLY", "LIMITS")
 
 
@@ -66,9 +66,8 @@ def unreachable(lowered: Lowered) -> list[Unreachable]:
 
 def access_in_words(access: Access) -> str:
     """Return who may come in."""
-    secrets = [scope for scope in access.scopes if not scope.startswith(JWT_SCOPE)]
-    who = [f"keys of {', '.join(secrets)}"] if secrets else []
-    who += ["tokens"] if len(secrets) < len(access.scopes) else []
+    who = [_keys(access.keys)] if access.keys else []
+    who += [f"tokens of {access.tokens.issuer}"] if access.tokens else []
     who += [] if access.required else ["no credentials"]
     named = [f"user {user}" for user in access.users] + [f"team {team}" for team in access.teams]
     only = f", only {' or '.join(named)}" if named else ""
@@ -136,6 +135,11 @@ def _row(gateway: Gateway, table: RouteTable, rule: Rule) -> Row:
         finally_=final_in_words(rule.final),
         limits=", ".join(map(limit_in_words, table.limits)) or "none",
     )
+
+
+def _keys(keys: KeySelector) -> str:
+    labels = ", ".join(f"{key}={value}" for key, value in keys.labels)
+    return f"keys of namespace {keys.namespace}" + (f" with {labels}" if labels else "")
 
 
 def _header(header: HeaderMatch) -> str:

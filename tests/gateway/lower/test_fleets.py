@@ -4,8 +4,11 @@ import pytest
 from tests.gateway.objects import fleet, lowered, policy, rule, secret, sleeper, to
 
 from modelfleet.gateway import ir
+from modelfleet.gateway.answer import may_use
 from modelfleet.gateway.lower.whole import Lowered
+from modelfleet.gateway.request import caller_with
 
+ANOTHER, THIRD = "sk-another-0123456", "sk-third-012345678"
 SQL = [{"name": "sql", "source": "hf://a/b"}]
 LLAMA = ir.Backend(ir.BackendKind.FLEET, "models/llama")
 
@@ -106,9 +109,13 @@ def test_granted_name_is_its_namespaces_alone() -> None:
 
 
 def test_every_key_of_the_namespace_opens_it_and_no_other() -> None:
-    found = lowered(fleet(), secret("a"), secret("b"), secret("c", namespace="x"))
+    found = lowered(fleet(), secret("a"), secret("b", bob=ANOTHER), secret("c", namespace="x", eve=THIRD))
+    access = found.gateway.tables["fleet/models/llama"].access
 
-    assert found.gateway.tables["fleet/models/llama"].access == ir.Access(True, ("models/a", "models/b"))
+    assert {key.scope for key in found.gateway.keys if may_use(access, caller_with(found.gateway, key.key))} == {
+        "models/a",
+        "models/b",
+    }
 
 
 def test_platform_may_let_callers_without_credentials_in() -> None:

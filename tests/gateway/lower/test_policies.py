@@ -11,6 +11,7 @@ from modelfleet.gateway.lower.policies import findings_of_unreadable
 from modelfleet.gateway.lower.problem import summarized
 from modelfleet.gateway.lower.whole import Lowered
 
+KEYS = ir.KeySelector("models")
 JWT = {"issuer": "https://id.example.com/", "jwksUri": "https://id.example.com/keys", "audiences": ["b", "a"]}
 TABLE = "policy/models/chat"
 
@@ -75,16 +76,16 @@ def test_policy_without_any_name_of_its_own_has_no_table() -> None:
 @pytest.mark.parametrize(
     ("auth", "access"),
     [
-        pytest.param(None, ir.Access(True, ("models/a", "models/b")), id="without auth every key of the namespace"),
-        pytest.param({"apiKeys": {}}, ir.Access(True, ("models/a", "models/b")), id="every Secret"),
+        pytest.param(None, ir.Access(True, KEYS), id="without auth every key of the namespace"),
+        pytest.param({"apiKeys": {}}, ir.Access(True, KEYS), id="every Secret"),
         pytest.param(
             {"apiKeys": {"secretSelector": {"matchLabels": {"tier": "gold"}}}},
-            ir.Access(True, ("models/a",)),
+            ir.Access(True, ir.KeySelector("models", (("tier", "gold"),))),
             id="selected Secrets",
         ),
         pytest.param(
             {"apiKeys": {}, "allow": {"users": ["ada"], "teams": ["search"]}},
-            ir.Access(True, ("models/a", "models/b"), ("ada",), ("search",)),
+            ir.Access(True, KEYS, None, ("ada",), ("search",)),
             id="an allow list",
         ),
     ],
@@ -105,6 +106,20 @@ def test_policy_without_auth_is_as_open_as_the_platform_says() -> None:
     assert table(lowered(fleet(), policy(auth={"apiKeys": {}}), authRequired=False)).access.required
 
 
+def test_new_secret_changes_no_table() -> None:
+    gold = {"apiKeys": {"secretSelector": {"matchLabels": {"tier": "gold"}}}}
+    around = (
+        fleet(),
+        fleet("alone"),
+        secret("a", labels={"tier": "gold"}),
+        policy(auth=gold),
+        policy(name="all", models=["all"]),
+    )
+    another = secret("b", labels={"tier": "gold"}, bob="sk-fedcba9876543210")
+
+    assert lowered(*around, another).gateway.tables == lowered(*around).gateway.tables
+
+
 def test_equal_issuers_are_one() -> None:
     other = policy(name="other", models=["other"], auth={"jwt": JWT | {"audiences": ["a", "b"]}})
 
@@ -114,7 +129,7 @@ def test_equal_issuers_are_one() -> None:
     assert provider == ir.JwtProvider(
         provider.name, "https://id.example.com/", "https://id.example.com/keys", ("a", "b")
     )
-    assert table(found).access == ir.Access(True, (f"jwt/issuer/{provider.name}",))
+    assert table(found).access == ir.Access(True, tokens=provider)
 
 
 def test_issuer_with_other_claims_is_another() -> None:
@@ -137,7 +152,7 @@ def test_issuer_whose_host_is_not_allowed_opens_nothing() -> None:
 def test_selector_that_selects_nothing_lets_nobody_in_and_is_told() -> None:
     found = lowered(fleet(), policy(auth={"apiKeys": {}}))
 
-    assert table(found).access == ir.Access(required=True)
+    assert table(found).access == ir.Access(True, KEYS)
     assert condition(found, "ResolvedRefs").reason == "RefNotFound"
 
 
@@ -168,7 +183,8 @@ def test_selected_secret_of_another_type_is_told() -> None:
     found = lowered(fleet(), opaque, secret("b", labels={"tier": "gold"}), policy(auth=gold))
 
     assert 'found "Opaque"' in condition(found, "ResolvedRefs").message
-    assert table(found).access.scopes == ("models/b",)
+    assert table(found).access.keys == ir.KeySelector("models", (("tier", "gold"),))
+    assert [key.scope for key in found.gateway.keys] == ["models/b"]
 
 
 def test_equal_keys_of_two_tenants_are_told_to_both_and_open_for_the_older() -> None:

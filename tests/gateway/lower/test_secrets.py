@@ -42,8 +42,19 @@ def said(read: KeySecret) -> list[str]:
 def test_key_belongs_to_its_user_and_to_the_team_and_priority_of_the_secret() -> None:
     read = read_keys(labelled(secret(ada=KEY), team="search", priority="High"))
 
-    assert read.keys == (ApiKey(KEY, "models/clients", "ada", "search", Priority.HIGH),)
+    labels = ("modelfleet.dev/priority", "High"), ("modelfleet.dev/team", "search")
+
+    assert read.keys == (ApiKey(KEY, "models/clients", "ada", "search", Priority.HIGH, labels),)
     assert read.problems == ()
+
+
+def test_labels_travel_with_every_request_and_so_have_an_end() -> None:
+    labels = {f"label-{number:02d}": "x" * 41 for number in range(64)}
+    good, bad = (read_keys(labelled(secret(ada=KEY), **more)) for more in (labels, labels | {"y": "z"}))
+
+    assert good.keys
+    assert not bad.keys
+    assert "`metadata.labels` must have at most 4096 characters together, found 4113." in said(bad)[0]
 
 
 def test_old_key_counts_beside_the_new_one() -> None:

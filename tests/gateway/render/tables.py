@@ -29,7 +29,7 @@ def rule(*tries: ir.Split, **changes: Any) -> ir.Rule:
 
 def table(*rules: ir.Rule, **changes: Any) -> ir.RouteTable:
     """Return the table of the model "chat", with *rules*."""
-    access = ir.Access(required=True, scopes=("ns/keys",))
+    access = ir.Access(required=True, keys=ir.KeySelector("ns"))
     return ir.RouteTable(**{"name": "policy/ns/chat", "models": ("chat",), "access": access, "rules": rules, **changes})
 
 

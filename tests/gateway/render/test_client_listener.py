@@ -12,6 +12,7 @@ from modelfleet.gateway.ir import (
     Frame,
     Gateway,
     JwtProvider,
+    KeySelector,
     Limit,
     Per,
     Priority,
@@ -19,25 +20,27 @@ from modelfleet.gateway.ir import (
     TokenPrice,
 )
 from modelfleet.gateway.paths import PATHS, Api, ModelIn
-from modelfleet.gateway.render import access_log, authentication, limits, listeners, tracing
+from modelfleet.gateway.render import access_log, authentication, limits, listeners, tokens, tracing
 from modelfleet.gateway.render.bootstrap import Served, static_bootstrap
 from modelfleet.gateway.render.filters import scripts
 from modelfleet.gateway.schema import Schema, type_urls
 
 KEYS = (
     ApiKey("key-of-alice-0000", scope="models/people", user="alice", team="red", priority=Priority.HIGH),
-    ApiKey("key-of-bob-000000", scope="models/people", user="bob"),
+    ApiKey("key-of-bob-000000", scope="models/people", user="bob", labels=(("a.b/c", "d"), ("tier", "gold"))),
 )
 PROVIDERS = (
     JwtProvider("one", "https://one.example.com", "https://one.example.com/keys", ("llm",), team_claim="org.team"),
-    JwtProvider("two", "https://two.example.com", "https://two.example.com:8443/keys", priority_claim="priority"),
+    JwtProvider(
+        "two", "https://two.example.com", "https://two.example.com:8443/keys", ("llm",), priority_claim="priority"
+    ),
 )
 LIMITS = (
     Limit(Per.USER, requests_per_minute=60, reserved_tokens_per_minute=1000, default_max_tokens=100),
     Limit(Per.TEAM, requests_per_minute=600),
     Limit(Per.MODEL, reserved_tokens_per_minute=2**40),
 )
-TABLE = RouteTable("policy/models/chat", ("chat",), Access(required=True, scopes=("models/people",)), (), LIMITS)
+TABLE = RouteTable("policy/models/chat", ("chat",), Access(required=True, keys=KeySelector("models")), (), LIMITS)
 FRAMES = {
     "plain": Frame(),
     "TLS": Frame(client_tls=True),
@@ -73,30 +76,30 @@ def test_credentials_fit_the_schema(schema: Schema) -> None:
     for resource in (
         authentication.api_keys(KEYS),
         authentication.api_keys(()),
-        authentication.jwt(PROVIDERS),
-        authentication.jwt(PROVIDERS[:1]),
-        authentication.jwt(()),
+        tokens.jwt(PROVIDERS),
+        tokens.jwt(PROVIDERS[:1]),
+        tokens.jwt(()),
     ):
         assert schema.parse(type_urls.ECDS, resource)
-    for cluster in authentication.jwks_clusters(PROVIDERS, trusted_ca="/ca.crt").values():
+    for cluster in tokens.jwks_clusters(PROVIDERS, trusted_ca="/ca.crt").values():
         assert schema.parse(type_urls.CDS, cluster)
 
 
 def test_a_key_stands_for_scope_user_team_and_priority() -> None:
     assert [authentication.client_of(key) for key in KEYS] == [
         "models/people|alice|red|High",
-        "models/people|bob||Normal",
+        "models/people;a.b/c=d;tier=gold;|bob||Normal",
     ]
 
 
 def test_keys_are_fetched_from_where_the_issuer_says() -> None:
-    found = authentication.jwks_clusters(PROVIDERS, trusted_ca="/ca.crt")
+    found = tokens.jwks_clusters(PROVIDERS, trusted_ca="/ca.crt")
     ports = [
         cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
         for cluster in found.values()
     ]
 
-    assert list(found) == ["jwks/issuer/one", "jwks/issuer/two"]
+    assert list(found) == [f"jwks/{provider.unread_scope}" for provider in PROVIDERS]
     assert [port["socket_address"]["port_value"] for port in ports] == [443, 8443]
 
 

@@ -149,8 +149,6 @@ class Compiler:
             self._dirty.keys = True
         if _standing(keys) != _standing(now) or provider != place.provider_secrets.get(name):
             self._dirty.policies |= {(namespace, policy) for policy in place.policies}
-        if _standing(keys) != _standing(now):
-            self._dirty.fleets |= {(namespace, fleet) for fleet in place.fleets}
 
     def compile(self) -> Difference:
         """Bring everything up to date, and return what changed."""
@@ -221,7 +219,6 @@ class Compiler:
                 verdict=self.verdict(fleet),
                 refined=self._names.refined(claim_of(fleet).owner),
                 is_named=bool(place.naming(name)),
-                secrets=place.key_secrets.values(),
                 setting=self._setting,
             )
         _store(self.tables, f"fleet/{namespace}/{name}", table, difference.tables)

@@ -7,6 +7,7 @@ from modelfleet.controller.gateway.compiler import Compiler
 from modelfleet.controller.serve.catalogue import Listed
 from modelfleet.gateway.answer import models_for
 from modelfleet.gateway.request import Caller
+from modelfleet.gateway.tokens import Token
 
 REMEMBERED_CALLERS = 4096
 
@@ -21,10 +22,10 @@ class Models:
 
     def __init__(self, compiler: Compiler) -> None:
         self._compiler = compiler
-        self._told: dict[Caller | None, Sequence[Listed]] = {}
+        self._told: dict[Caller | Token | None, Sequence[Listed]] = {}
         self._told_at = -1
 
-    def models_for(self, caller: Caller | None) -> Sequence[Listed]:
+    def models_for(self, caller: Caller | Token | None) -> Sequence[Listed]:
         """Return what *caller* may use, by name."""
         if self._told_at != self._compiler.revision or len(self._told) >= REMEMBERED_CALLERS:
             self._told, self._told_at = {}, self._compiler.revision
@@ -32,7 +33,7 @@ class Models:
             self._told[caller] = self._list(caller)
         return self._told[caller]
 
-    def _list(self, caller: Caller | None) -> Sequence[Listed]:
+    def _list(self, caller: Caller | Token | None) -> Sequence[Listed]:
         tables = {model: table.name for table in self._compiler.tables.values() for model in table.models}
         return [self._listed(name, tables[name]) for name in models_for(self._compiler.gateway, caller)]
 

@@ -1,5 +1,6 @@
 """Which models a caller may use: `/v1/models`, and `/v1/models/{name}` for one of them."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +10,7 @@ from aiohttp import web
 from modelfleet.controller.serve import openai
 from modelfleet.gateway.render import headers
 from modelfleet.gateway.request import Caller
+from modelfleet.gateway.tokens import Token
 
 LISTED_IN_ERRORS = 50
 """Names that an error lists; all of them are under `/v1/models`."""
@@ -31,7 +33,7 @@ class Listed:
 class Catalogue(Protocol):
     """Knows who may use what."""
 
-    def models_for(self, caller: Caller | None) -> Sequence[Listed]:
+    def models_for(self, caller: Caller | Token | None) -> Sequence[Listed]:
         """Return what *caller* may use, by name; None is a caller without credentials."""
 
 
@@ -72,10 +74,13 @@ class CatalogueHandlers:
         return f"You may use: {', '.join(names[:LISTED_IN_ERRORS])}{more}."
 
 
-def caller_of(request: web.BaseRequest) -> Caller | None:
+def caller_of(request: web.BaseRequest) -> Caller | Token | None:
     """Return who asks, by the headers that the gateway alone can set; None for a caller without credentials."""
-    scope = request.headers.get(headers.SCOPE, "")
+    shown = request.headers.get(headers.SCOPE)
+    if not shown:
+        return None
+    scope, labels = headers.scope_and_labels(shown)
+    if (claims := request.headers.get(headers.CLAIMS)) is not None:
+        return Token(scope, base64.urlsafe_b64decode(claims + "==").decode())
     user, team = (request.headers.get(header, "") for header in (headers.USER, headers.TEAM))
-    return (
-        Caller(scope, "" if user == headers.NOBODY else user, "" if team == headers.NOBODY else team) if scope else None
-    )
+    return Caller(scope, "" if user == headers.NOBODY else user, "" if team == headers.NOBODY else team, labels=labels)

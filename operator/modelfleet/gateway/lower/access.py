@@ -9,7 +9,7 @@ from modelfleet.api.conditions import Reason
 from modelfleet.api.v1alpha1.https_url import host_of
 from modelfleet.api.v1alpha1.route_policy import RoutePolicy
 from modelfleet.api.v1alpha1.route_policy.auth import Jwt
-from modelfleet.gateway.ir import Access, JwtProvider
+from modelfleet.gateway.ir import Access, JwtProvider, KeySelector
 from modelfleet.gateway.lower.backends import host_message
 from modelfleet.gateway.lower.problem import Problem, unresolved
 from modelfleet.gateway.lower.references import selects_secret
@@ -19,16 +19,15 @@ from modelfleet.gateway.lower.setting import Setting
 
 @dataclass(frozen=True, slots=True)
 class LoweredAccess:
-    """Who may come in, the issuer whose tokens count, and what is wrong with either."""
+    """Who may come in, and what is wrong with their credentials."""
 
     access: Access
-    jwt: JwtProvider | None = None
     problems: tuple[Problem, ...] = ()
 
 
-def open_access(secrets: Collection[KeySecret], setting: Setting) -> Access:
-    """Return the access of names without a rule of their own: every Secret of the namespace counts."""
-    return Access(setting.gateway.auth_required, _scopes(secrets))
+def open_access(namespace: str, setting: Setting) -> Access:
+    """Return the access of names without a rule of their own: every key of *namespace* counts."""
+    return Access(setting.gateway.auth_required, KeySelector(namespace))
 
 
 def policy_access(
@@ -45,29 +44,27 @@ def policy_access(
     """
     auth = policy.spec.auth
     if auth is None:
-        return LoweredAccess(open_access(secrets, setting))
+        return LoweredAccess(open_access(policy.metadata.namespace, setting))
     selected = [secret for secret in secrets if selects_secret(policy, secret.labels)]
     if not (auth.api_keys and auth.api_keys.secret_selector.match_labels):
         selected = [secret for secret in selected if secret.is_typed]
-    provider = _jwt_provider(auth.jwt) if auth.jwt else None
+    tokens = _jwt_provider(auth.jwt) if auth.jwt else None
     unseen = None if secrets else setting.unseen(policy.metadata.namespace)
     problems = [*_secret_problems(policy, selected, problems_by_secret, unseen)]
-    if provider and not setting.allows_host(host_of(provider.jwks_uri)):
-        message = host_message(host_of(provider.jwks_uri), "auth.jwt.jwksUri")
+    if tokens and not setting.allows_host(host_of(tokens.jwks_uri)):
+        message = host_message(host_of(tokens.jwks_uri), "auth.jwt.jwksUri")
         problems.append(unresolved(Reason.HOST_NOT_ALLOWED, message))
-        provider = None
-    scopes = (*_scopes(selected), *([scope_of(provider)] if provider else []))
+        tokens = None
     users, teams = (auth.allow.users, auth.allow.teams) if auth.allow else ((), ())
-    return LoweredAccess(Access(required=True, scopes=scopes, users=users, teams=teams), provider, tuple(problems))
+    access = Access(required=True, keys=_selector(policy), tokens=tokens, users=users, teams=teams)
+    return LoweredAccess(access, tuple(problems))
 
 
-def scope_of(provider: JwtProvider) -> str:
-    """Return the scope of callers with a token of *provider*."""
-    return f"jwt/issuer/{provider.name}"
-
-
-def _scopes(secrets: Collection[KeySecret]) -> tuple[str, ...]:
-    return tuple(sorted(secret.name for secret in secrets if secret.is_typed))
+def _selector(policy: RoutePolicy) -> KeySelector | None:
+    keys = policy.spec.auth.api_keys if policy.spec.auth else None
+    if keys is None:
+        return None
+    return KeySelector(policy.metadata.namespace, tuple(sorted(keys.secret_selector.match_labels.items())))
 
 
 def _secret_problems(
@@ -76,7 +73,8 @@ def _secret_problems(
     settled: Mapping[str, tuple[Problem, ...]],
     unseen: str | None,
 ) -> Iterator[Problem]:
-    if policy.spec.auth and policy.spec.auth.api_keys and not _scopes(selected):
+    has_keys = any(secret.is_typed for secret in selected)
+    if policy.spec.auth and policy.spec.auth.api_keys and not has_keys:
         found = unseen or "found none in this namespace"
         message = f"`auth.apiKeys.secretSelector` must select Secrets of type modelfleet.dev/api-keys; {found}."
         yield unresolved(Reason.SECRET_NAMESPACE_NOT_LISTED if unseen else Reason.REF_NOT_FOUND, message)

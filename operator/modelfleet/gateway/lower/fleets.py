@@ -8,7 +8,6 @@ from modelfleet.gateway import ir
 from modelfleet.gateway.lower.access import open_access
 from modelfleet.gateway.lower.backends import Target, hold_seconds
 from modelfleet.gateway.lower.rules import patient, split_tries
-from modelfleet.gateway.lower.secrets import KeySecret
 from modelfleet.gateway.lower.setting import Setting
 
 DIRECT_RULE = "direct"
@@ -38,14 +37,13 @@ def direct_table(
     verdict: Verdict,
     refined: Collection[str],
     is_named: bool,
-    secrets: Collection[KeySecret],
     setting: Setting,
 ) -> ir.RouteTable | None:
     """
     Return the table of the names of *fleet*; None while it is reached through policies alone.
 
-    *verdict* says which names are its own, *refined* which of them a policy of its namespace answers for instead, and
-    *secrets* are those with keys in its namespace.
+    *verdict* says which names are its own, and *refined* which of them a policy of its namespace answers for
+    instead.
     """
     if not is_direct(fleet, is_named=is_named):
         return None
@@ -60,6 +58,6 @@ def direct_table(
     return ir.RouteTable(
         name=table_name(fleet),
         models=tuple(sorted({fleet.canonical_name, *bare_names})),
-        access=open_access(secrets, setting),
+        access=open_access(fleet.metadata.namespace, setting),
         rules=(rule,),
     )

@@ -24,13 +24,17 @@ class LoweredPolicy:
     table: ir.RouteTable | None
     """table is None where all names of the policy belong to others."""
     providers: tuple[ir.Provider, ...]
-    jwt: ir.JwtProvider | None
     findings: tuple[Finding, ...]
     """findings are `Accepted` and `ResolvedRefs`."""
     problems: tuple[Problem, ...]
     """problems are what made `findings` False, each by itself."""
     rules: tuple[RuleStatus, ...]
     """rules are what the status says about backends as resolved."""
+
+    @property
+    def jwt(self) -> ir.JwtProvider | None:
+        """Return the issuer whose tokens its table takes."""
+        return self.table.access.tokens if self.table else None
 
 
 def policy_id(policy: RoutePolicy) -> str:
@@ -76,7 +80,6 @@ def lower_policy(
         names=verdict,
         table=table if names else None,
         providers=tuple({one.name: one for lowered in rules for one in lowered.providers}.values()),
-        jwt=access.jwt,
         findings=_findings(problems),
         problems=tuple(problems),
         rules=tuple(map(_rule_status, rules)),

@@ -26,6 +26,8 @@ SHORTEST_KEY = 16
 LONGEST_KEY = 512
 """Characters; it travels in a header of every request."""
 LONGEST_PROVIDER_KEY = 4096
+LONGEST_LABELS = 4096
+"""Characters of the names and values together; they travel in a header of every request."""
 JSON_PREFIX = "eyJ"
 """What starts like this is read as a JSON web token, so that a key like it would never be looked up."""
 
@@ -81,13 +83,17 @@ def read_keys(secret: Secret) -> KeySecret:
     labels = metadata.get("labels") or {}
     if secret.get("type") != API_KEYS_TYPE:
         return KeySecret(name, problems=(_wrong_type(name, secret, API_KEYS_TYPE),), labels=labels, is_typed=False)
+    if (length := sum(map(len, (*labels.keys(), *labels.values())))) > LONGEST_LABELS:
+        message = f"`metadata.labels` must have at most {LONGEST_LABELS} characters together, found {length}"
+        return KeySecret(name, problems=_about(name, [message]), labels=labels)
     problems: list[str] = []
     team, priority = labels.get(TEAM_LABEL, ""), _priority(labels.get(PRIORITY_LABEL), problems)
     found: dict[str, ApiKey] = {}
     shared: list[str] = []
     for user, text in _texts(secret, problems):
         for key in _keys_of(user, text, problems):
-            owner = found.setdefault(key, ApiKey(key, scope=name, user=user, team=team, priority=priority))
+            made = ApiKey(key, name, user, team, priority, tuple(sorted(labels.items())))
+            owner = found.setdefault(key, made)
             if owner.user != user:
                 shared.append(_shared_by_users(owner.user, user))
     said = (*_about(name, problems), *_about(name, shared, Reason.DUPLICATE_KEY))

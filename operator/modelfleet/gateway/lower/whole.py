@@ -158,6 +158,5 @@ def _table(
         verdict=context.names[claim_of(fleet).owner],
         refined=refined,
         is_named=is_named,
-        secrets=context.key_secrets.get(fleet.metadata.namespace, ()),
         setting=context.setting,
     )

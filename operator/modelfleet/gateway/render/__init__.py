@@ -15,6 +15,7 @@ from modelfleet.gateway.render import (
     listeners,
     providers,
     routes,
+    tokens,
     tracing,
 )
 from modelfleet.gateway.render.bootstrap import LOCAL_CLUSTER
@@ -72,10 +73,10 @@ def of_frame(frame: Frame, place: Place) -> Resources:
 
 def of_credentials(gateway: Gateway, place: Place) -> Resources:
     """Return what depends on callers' keys and issuers of tokens alone."""
-    known = [authentication.api_keys(gateway.keys), authentication.jwt(gateway.jwt)]
+    known = [authentication.api_keys(gateway.keys), tokens.jwt(gateway.jwt)]
     return {
         type_urls.ECDS: {one["name"]: one for one in known},
-        type_urls.CDS: authentication.jwks_clusters(gateway.jwt, trusted_ca=place.trusted_ca),
+        type_urls.CDS: tokens.jwks_clusters(gateway.jwt, trusted_ca=place.trusted_ca),
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelfleet.gateway.ir import Gateway
-from modelfleet.gateway.render import authentication, listeners, relay, tracing
+from modelfleet.gateway.render import authentication, listeners, relay, tokens, tracing
 from modelfleet.gateway.render.listeners import Ports
 from modelfleet.gateway.render.types import Resource
 
@@ -53,7 +53,7 @@ def static_bootstrap(
     client = listeners.gateway(gateway.frame, ports=ports, address=address, scopes=scopes, sources=credentials)
     clusters = {
         **served.clusters,
-        **authentication.jwks_clusters(gateway.jwt, trusted_ca=trusted_ca),
+        **tokens.jwks_clusters(gateway.jwt, trusted_ca=trusted_ca),
         **tracing.clusters(gateway.frame),
     }
     return {
@@ -85,7 +85,7 @@ def stats_config() -> Resource:
 def _credentials(gateway: Gateway) -> dict[str, Resource]:
     return {
         authentication.API_KEYS: authentication.api_keys(gateway.keys),
-        authentication.JWT: authentication.jwt(gateway.jwt),
+        tokens.JWT: tokens.jwt(gateway.jwt),
     }
 
 

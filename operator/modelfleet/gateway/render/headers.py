@@ -1,5 +1,7 @@
 """The headers that the gateway sets. Clients' own are dropped before anything looks at them."""
 
+from modelfleet.gateway.ir import Labels
+
 PREFIX = "x-modelfleet-"
 
 MODEL = "x-modelfleet-model"
@@ -7,11 +9,13 @@ MODEL = "x-modelfleet-model"
 NO_MODEL = "-"
 
 CLIENT = "x-modelfleet-client"
-"""What an API key stands for: `<namespace>/<secret>|<user>|<team>|<priority>`; gone before the route is picked."""
+"""What an API key stands for: `<scope>|<user>|<team>|<priority>`; gone before the route is picked."""
 SCOPE = "x-modelfleet-scope"
-"""`<namespace>/<secret>` of the key or `jwt/issuer/<provider>`; absent exactly where there were no credentials."""
+"""`scope_text` of the key or `jwt/issuer/<provider>`; absent exactly where there were no credentials."""
+CLAIMS = "x-modelfleet-claims"
+"""What a token says (base64url), for the operator's list of models; gone before a request goes anywhere else."""
 REALM = "x-modelfleet-realm"
-"""In what users and teams are unique: the namespace of the key's Secret, or `jwt/issuer/<provider>`."""
+"""In what users and teams are unique: the namespace of the key's Secret, or the scope of the token."""
 USER = "x-modelfleet-user"
 TEAM = "x-modelfleet-team"
 NOBODY = "-"
@@ -42,3 +46,20 @@ No client may set these: identity, sizes, what steers Envoy's router, addresses,
 
 An engine refuses a second request of one id, so the gateway chooses it.
 """
+
+
+def scope_text(scope: str, labels: Labels) -> str:
+    """Return the Secret of a key with its labels, each of which is found in it as `label_text`."""
+    return scope + "".join(f";{key}={value}" for key, value in labels) + (";" if labels else "")
+
+
+def label_text(key: str, value: str) -> str:
+    """Return what `scope_text` of a Secret contains exactly when it has this label: no label has a semicolon."""
+    return f";{key}={value};"
+
+
+def scope_and_labels(text: str) -> tuple[str, Labels]:
+    """Return what `scope_text` was made of."""
+    scope, *labels = text.rstrip(";").split(";")
+    parts = (label.partition("=") for label in labels)
+    return scope, tuple((key, value) for key, _, value in parts)

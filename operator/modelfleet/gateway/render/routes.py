@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from modelfleet.gateway.ir import BackendKind, Frame, Match, Pool, Priority, RouteTable, Rule, Shed
-from modelfleet.gateway.render import affinity, authentication, limits
+from modelfleet.gateway.render import affinity, authentication, limits, tokens
 from modelfleet.gateway.render.access_log import attribution
 from modelfleet.gateway.render.chains import busy_chain, chains, tries_of
 from modelfleet.gateway.render.headers import NO_MODEL, PREFIX, START
@@ -31,6 +31,7 @@ def route_configuration(table: RouteTable, pools: Mapping[str, Pool], frame: Fra
     host = {
         **_host(table.name, [*routes, _NO_RULE], frame),
         "include_request_attempt_count": True,
+        **tokens.reading(table.access.tokens),
         "request_headers_to_add": attribution(table),
         "typed_per_filter_config": {**authentication.access(table.access), **limits.per_table(table)},
     }

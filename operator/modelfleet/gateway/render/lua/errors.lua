@@ -1,6 +1,7 @@
 -- Errors in the shape of the API that was asked. Whoever includes this file defines ANTHROPIC_PREFIX and NO_MODEL before.
 
 local ANTHROPIC_TYPES = {["400"] = "invalid_request_error", ["401"] = "authentication_error", ["404"] = "not_found_error"}
+local WHO = {"x-modelfleet-scope", "x-modelfleet-user", "x-modelfleet-team", "x-modelfleet-claims", "x-request-id"}
 local LISTED_MODELS = 50
 local LISTING_MILLISECONDS = 500
 
@@ -35,9 +36,7 @@ end
 local function listed_models(handle)
   local headers = handle:headers()
   local asked = {[":method"] = "GET", [":path"] = "/v1/models", [":authority"] = "modelfleet-operator"}
-  for _, name in ipairs({"x-modelfleet-scope", "x-modelfleet-user", "x-modelfleet-team", "x-request-id"}) do
-    asked[name] = headers:get(name)
-  end
+  for _, name in ipairs(WHO) do asked[name] = headers:get(name) end
   local answer, body = handle:httpCall("operator-api", asked, "", LISTING_MILLISECONDS)
   if not answer or answer[":status"] ~= "200" or not body then return nil end
   local names = {}

@@ -1,9 +1,7 @@
 -- Who asks for which model, as headers that the route, the limits and the log look at. The client's own are gone by now.
 -- Before this file come the tables PATHS (where each method and path has its model) and PRICES (by model), ONE_MODEL
--- (how a method and path begin that ask about one model), `errors.lua` and `multipart.lua`.
+-- (how a method and path begin that ask about one model), `errors.lua`, `multipart.lua` and `tokens.lua`.
 
-local PRIORITIES = {Low = true, Normal = true, High = true}
-local CLAIM_BYTES = 256
 local NAME_BYTES = 256
 local MOST_TOKENS = 1000000000 -- far above every budget, and far below what a bucket cannot hold
 
@@ -22,20 +20,6 @@ local function identify_by_key(headers, client)
   headers:replace("x-modelfleet-priority", priority)
 end
 
--- The claims are headers already, put there by the filter that checked the token. Returns false where they are no identity.
-local function identify_by_token(handle, headers, provider)
-  local user, team = headers:get("x-modelfleet-user"), headers:get("x-modelfleet-team") or "-"
-  if not user or not is_plain(user, CLAIM_BYTES) then return false end
-  if headers:getNumValues("x-modelfleet-user") ~= 1 or headers:getNumValues("x-modelfleet-team") > 1 then return false end
-  if team == "" then team = "-" end
-  if not is_plain(team, CLAIM_BYTES) then return false end
-  headers:replace("x-modelfleet-scope", provider)
-  headers:replace("x-modelfleet-realm", provider)
-  headers:replace("x-modelfleet-team", team)
-  if not PRIORITIES[headers:get("x-modelfleet-priority")] then headers:replace("x-modelfleet-priority", "Normal") end
-  return true
-end
-
 local function identify_nobody(headers)
   headers:replace("x-modelfleet-realm", "-")
   headers:replace("x-modelfleet-user", "-")
@@ -43,25 +27,18 @@ local function identify_nobody(headers)
   headers:replace("x-modelfleet-priority", "Normal")
 end
 
-local function provider_of_token(metadata)
-  local payloads = metadata:get("envoy.filters.http.jwt_authn")
-  return payloads and (next(payloads)) or nil
-end
-
-local function identify(handle, headers, metadata)
-  local client = headers:get("x-modelfleet-client")
+-- Returns the issuer and the claims of a token, which the table of the model will read.
+local function identify(headers, metadata)
+  local client, issuer, claims = headers:get("x-modelfleet-client"), nil, nil
   if client then
     identify_by_key(headers, client)
   else
-    local provider = provider_of_token(metadata)
-    if not provider then
-      identify_nobody(headers)
-    elseif not identify_by_token(handle, headers, provider) then
-      refuse(handle, "401", "The token must name its user in plain characters.", "invalid_api_key")
-    end
+    issuer, claims = verified_token(metadata)
+    if issuer then identify_by_unread_token(headers, issuer) else identify_nobody(headers) end
   end
   headers:remove("authorization")
   headers:remove("x-api-key")
+  return issuer, claims
 end
 
 -- Returns false where it is no whole number of at least 1; nil and a list count as not given, and the engine judges them.
@@ -141,7 +118,7 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  identify(handle, headers, handle:streamInfo():dynamicMetadata())
+  local issuer, claims = identify(headers, handle:streamInfo():dynamicMetadata())
   local method, path = headers:get(":method"), headers:get(":path")
   local model_in = place_of_model(method, path)
   if not model_in then return nowhere(handle, method, path) end
@@ -166,4 +143,5 @@ function envoy_on_request(handle)
   headers:replace("x-modelfleet-body-bytes", bytes)
   price(headers, model)
   handle:clearRouteCache()
+  if issuer then identify_by_token(handle, issuer, claims) end
 end
