@@ -32,13 +32,14 @@ SOMEWHERE = "192.0.2.1"
 PRELUDE = """
 from dataclasses import replace
 from modelfleet.controller.gateway import service
-from modelfleet.gateway.render import Place, operator, routes
+from modelfleet.gateway.ir import Address
+from modelfleet.gateway.render import Place, routes
 from modelfleet.gateway.render.listeners import Ports
 from modelfleet.gateway.render.operator import OperatorAccess
 
-operator.ACTIVATOR_PORT = {activator}
-access = OperatorAccess(host="127.0.0.1", config_directory={directory!r})
-service.place_of = lambda _: Place(access, Ports(gateway={entry}, sink={sink}))
+access = OperatorAccess(config_directory={directory!r})
+service.Place = lambda: Place(access, Ports(gateway={entry}, sink={sink}))
+service.Home.ready_operators = lambda *_: (Address("127.0.0.1", {activator}),)
 addresses = service.addresses
 service.addresses = lambda *a, **k: tuple(replace(each, ip="127.0.0.1") for each in addresses(*a, **k))
 route_configuration = routes.route_configuration

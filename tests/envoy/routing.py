@@ -17,6 +17,7 @@ from tests.envoy.envoy_process import Envoy, free_ports
 from modelfleet.gateway import ir, render
 from modelfleet.gateway.render.bootstrap import Served, static_bootstrap
 from modelfleet.gateway.render.listeners import Ports
+from modelfleet.gateway.render.operator import OPERATOR_API
 from modelfleet.gateway.schema import type_urls
 
 ANYBODY = ir.Access(required=False)
@@ -126,7 +127,8 @@ def gate(
 def everything(served: ir.Gateway, replicas: render.Replicas, place: render.Place) -> Served:
     """Return all resources of *served* but listeners and credentials, which the bootstrap brings itself."""
     found = render.resources(served, replicas, place)
-    clusters = {name: one for name, one in found[type_urls.CDS].items() if name != "operator-api"}
+    left_out = () if replicas.activators else (OPERATOR_API,)
+    clusters = {name: one for name, one in found[type_urls.CDS].items() if name not in left_out}
     return Served(
         route_configurations=found[type_urls.RDS],
         scopes={name: one for name, one in found[type_urls.SRDS].items() if name != "-"},

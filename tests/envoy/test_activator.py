@@ -14,13 +14,15 @@ import pytest
 from aiohttp import web
 from tests.apiserver.waiting import WITHIN_SECONDS
 from tests.controller.serve.secured import SECRETS, certificate
-from tests.envoy.activator_bootstrap import Ports, bootstrap, write_endpoints
 from tests.envoy.activator_process import FLEET, LOOPBACK, ActivatorProcess, write_files
 from tests.envoy.envoy_process import Envoy, free_ports, until
+from tests.envoy.sleeping_gateway import MODEL, SleepingGateway
 
 from modelfleet.controller.cluster.certificates import Holder
 from modelfleet.controller.serve.peers.poller import PeerPoller
 from modelfleet.controller.serve.peers.report import Report
+from modelfleet.gateway.lower.rules import TRIES_WHILE_WAKING
+from modelfleet.gateway.render.listeners import Ports
 
 LONG = 120
 COLD_START_SECONDS = 90
@@ -36,14 +38,14 @@ class Stage:
     activators: list[ActivatorProcess]
     poller: PeerPoller
     session: aiohttp.ClientSession
-    ports: Ports
-    endpoints: Path
+    gateway: SleepingGateway
     pod: int
 
     async def ask(self) -> Answer:
         """Return what a client sees."""
         async with self.session.post(
-            f"http://{LOOPBACK}:{self.ports.gateway}/v1/completions", json={"model": "chat", "prompt": "x" * 2000}
+            f"http://{LOOPBACK}:{self.gateway.ports.gateway}/v1/completions",
+            json={"model": MODEL, "prompt": "x" * 2000},
         ) as answer:
             body = await answer.json()
             return (
@@ -68,22 +70,26 @@ class Stage:
         deadline = loop.time() + WITHIN_SECONDS
         while sum(held := await self.held()) != count:
             if loop.time() > deadline:
-                raise AssertionError(f"{held} are held, not {count}; {self.poller.view} {self.envoy.stats('models')}")
+                raise AssertionError(f"{held} are held, not {count}; {self.poller.view} {self.envoy.stats(FLEET)}")
             await asyncio.sleep(0.05)
         return held
 
     async def wake(self) -> None:
         """Let the pod become ready, and the activators know it before Envoy does, as it may happen."""
         self.tell("ready")
-        self.place(ready=[self.pod])
-        members = f"cluster.{FLEET}.membership_total"
-        await until(lambda: self.envoy.stat(members) == len(self.activators) + 2, "Envoy knows the pod")
+        self.gateway.place(self.ports_of_activators, ready=[self.pod])
+        members = f"cluster.{FLEET}/pods.membership_total"
+        await until(lambda: self.envoy.stat(members) == 1, "Envoy knows the pod")
         self.tell("acknowledged")
 
-    def place(self, *, ready: Sequence[int] = ()) -> None:
-        """Tell Envoy where everybody is."""
-        activators = [each.port for each in self.activators]
-        write_endpoints(self.endpoints, ready=ready, activators=activators, sink=self.ports.sink)
+    @property
+    def ports_of_activators(self) -> list[int]:
+        """Where each is, or was."""
+        return [each.port for each in self.activators]
+
+    def retries(self) -> int:
+        """Return how many tries there were besides the first ones."""
+        return sum(self.envoy.stats("^cluster.*upstream_rq_retry$").values())
 
     def tell(self, word: str) -> None:
         """Tell every activator."""
@@ -113,14 +119,13 @@ async def stage(
     directory: Path,
     *,
     activators: int = 2,
-    groups: Sequence[str] = (FLEET, FLEET, FLEET, "fallback"),
+    has_fallback: bool = True,
+    room: int = 1000,
     hold_seconds: float = LONG,
     falls_back: bool = False,
 ) -> AsyncIterator[Stage]:
     operator = write_files(directory / "operator", SECRETS[Holder.OPERATOR])
-    gateway = write_files(directory / "gateway", SECRETS[Holder.GATEWAY])
-    endpoints = directory / "eds" / "fleet.json"
-    endpoints.parent.mkdir()
+    certificates = write_files(directory / "gateway", SECRETS[Holder.GATEWAY])
     async with AsyncExitStack() as running:
         processes = [
             running.enter_context(
@@ -133,20 +138,24 @@ async def stage(
         for each in processes:
             each.await_ports()
         pod, fallback = [await running.enter_async_context(backend(name)) for name in ("pod", "fallback")]
-        gateway_port, sink = free_ports(2)
-        ports = Ports(gateway_port, sink, fallback)
+        entry, sink = free_ports(2)
+        gateway = SleepingGateway(
+            directory,
+            Ports(gateway=entry, sink=sink),
+            tries=TRIES_WHILE_WAKING,
+            fallback=fallback if has_fallback else None,
+            room=room,
+        )
         poller = await asking(processes)
         running.push_async_callback(poller.close)
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=LONG)
         )
         await running.enter_async_context(session)
-        envoy = Envoy(bootstrap(ports, groups=groups, endpoints=endpoints, certificates=gateway))
-        here = Stage(envoy, processes, poller, session, ports, endpoints, pod)
-        here.place()
-        running.enter_context(envoy)
+        bootstrap = gateway.bootstrap(certificates, [each.port for each in processes])
+        envoy = running.enter_context(Envoy(bootstrap, concurrency=2))
         await until(envoy.is_ready, "Envoy is ready")
-        yield here
+        yield Stage(envoy, processes, poller, session, gateway, pod)
 
 
 async def asking(processes: Sequence[ActivatorProcess]) -> PeerPoller:
@@ -176,10 +185,22 @@ async def test_held_requests_survive_the_death_of_either_activator(
         assert min(held) > 0
         assert after[victim] == 0
         assert answers == {(200, "pod", ""): 200}
+        assert here.retries() == held[victim] + 200
+
+
+async def test_what_the_pods_could_not_take_is_held_too(tmp_path: Path) -> None:
+    async with stage(tmp_path, room=100) as here:
+        asked = here.begin(200)
+        await here.until_held(200)
+        await asyncio.to_thread(here.activators[0].end, signal.SIGKILL)
+        await here.until_held(200)
+        await here.wake()
+
+        assert Counter(await asyncio.gather(*asked)) == {(200, "pod", ""): 200}
 
 
 async def test_a_request_is_held_no_longer_than_it_may_be(tmp_path: Path) -> None:
-    async with stage(tmp_path, groups=[FLEET] * 3, hold_seconds=1) as here:
+    async with stage(tmp_path, has_fallback=False, hold_seconds=1) as here:
         seconds = []
         for _ in range(3):
             started = time.monotonic()
@@ -193,7 +214,7 @@ async def test_a_request_is_held_no_longer_than_it_may_be(tmp_path: Path) -> Non
 
 
 async def test_an_activator_that_answers_503_is_not_left_out(tmp_path: Path) -> None:
-    async with stage(tmp_path, groups=[FLEET] * 3, hold_seconds=0.2, activators=1) as here:
+    async with stage(tmp_path, has_fallback=False, hold_seconds=0.2, activators=1) as here:
         answers = [answer for _ in range(3) for answer in await asyncio.gather(*here.begin(10))]
 
         assert {(status, code) for status, code, _ in answers} == {(503, "model_not_ready")}
@@ -215,7 +236,7 @@ async def test_a_fleet_whose_requests_do_not_wait_still_wakes(tmp_path: Path) ->
 
 
 async def test_without_a_fallback_it_is_503_and_never_425(tmp_path: Path) -> None:
-    async with stage(tmp_path, groups=[FLEET] * 3, falls_back=True) as here:
+    async with stage(tmp_path, has_fallback=False, falls_back=True) as here:
         answers = await asyncio.gather(*here.begin(4))
 
         assert {(status, code) for status, code, _ in answers} == {(503, "model_not_ready")}

@@ -54,7 +54,7 @@ def test_all_resources_fit_the_schema(schema: Schema) -> None:
 def test_every_cluster_that_is_named_exists() -> None:
     found = render.resources(EVERYTHING, READY, PLACE)[type_urls.CDS]
     members = {
-        one["name"]
+        one if isinstance(one, str) else one["name"]
         for cluster in found.values()
         if cluster.get("cluster_type")
         for one in cluster["cluster_type"]["typed_config"]["clusters"]
@@ -64,12 +64,29 @@ def test_every_cluster_that_is_named_exists() -> None:
     assert members <= found.keys()
 
 
-def test_every_pool_has_endpoints_and_all_end_in_the_sink() -> None:
+def test_every_pool_that_never_sleeps_ends_in_the_sink() -> None:
     found = render.resources(EVERYTHING, READY, PLACE)[type_urls.EDS]
-    last = {name: _ports(one["endpoints"][-1]) for name, one in found.items() if name != "gateway"}
+    groups = {name: [_ports(group) for group in one["endpoints"]] for name, one in found.items()}
 
-    assert last == {name: [PLACE.ports.sink] for name in EVERYTHING.pools}
-    assert _ports(found["ns/asleep"]["endpoints"][1]) == [8090]
+    assert groups["ns/first"] == [[8000], [PLACE.ports.sink]]
+    assert (groups["ns/asleep"], groups["operator-api"]) == ([[]], [[8090]])
+
+
+def test_a_fleet_that_may_sleep_is_its_pods_then_the_operators_then_the_sink() -> None:
+    found = render.resources(EVERYTHING, READY, PLACE)[type_urls.CDS]
+    members = found["ns/asleep"]["cluster_type"]["typed_config"]["clusters"]
+
+    assert members == ["ns/asleep/pods", "operator-api", "sink"]
+    assert found["ns/asleep/pods"]["eds_cluster_config"]["service_name"] == "ns/asleep"
+
+
+def test_what_is_right_for_pods_is_not_asked_of_operators() -> None:
+    found = render.resources(EVERYTHING, READY, PLACE)[type_urls.CDS]
+    [pods], [operators] = (found[name]["load_balancing_policy"]["policies"] for name in ("ns/first", "operator-api"))
+
+    assert "per_host_thresholds" in found["ns/asleep/pods"]["circuit_breakers"]
+    assert "per_host_thresholds" not in found["operator-api"]["circuit_breakers"]
+    assert pods["typed_extension_config"]["name"] != operators["typed_extension_config"]["name"]
 
 
 def test_replicas_that_come_and_go_change_endpoints_alone() -> None:

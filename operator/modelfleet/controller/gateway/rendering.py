@@ -8,9 +8,10 @@ from typing import Any
 from modelfleet.controller.gateway.compiler import Compiler, Difference
 from modelfleet.controller.serve.xds.resources import Key
 from modelfleet.gateway import render
-from modelfleet.gateway.ir import RouteTable
+from modelfleet.gateway.ir import Pool, RouteTable
 from modelfleet.gateway.lower.setting import Setting, frame_of
 from modelfleet.gateway.render import Place, Replicas, Resources, routes
+from modelfleet.gateway.render.holding import pods_of
 from modelfleet.gateway.schema.type_urls import CDS
 
 Changes = dict[str, dict[str, Mapping[str, Any] | None]]
@@ -20,7 +21,7 @@ Named = dict[str, frozenset[str]]
 """For each table, the fleets or clusters it is about."""
 Tables = defaultdict[str, set[str]]
 """For each fleet or cluster, the tables that are about it."""
-FRAME, CREDENTIALS, GATEWAYS = ("frame", ""), ("credentials", ""), ("gateways", "")
+FRAME, CREDENTIALS, GATEWAYS, OPERATORS = ("frame", ""), ("credentials", ""), ("gateways", ""), ("operators", "")
 
 log = logging.getLogger(__name__)
 
@@ -97,14 +98,13 @@ class Rendering:
             FRAME: FRAME not in self._keys,
             CREDENTIALS: difference.keys or difference.jwt or CREDENTIALS not in self._keys,
             GATEWAYS: replicas.gateways != self._replicas.gateways or GATEWAYS not in self._keys,
+            OPERATORS: replicas.activators != self._replicas.activators or OPERATORS not in self._keys,
         }
         return stale | {unit for unit, is_stale in shared.items() if is_stale}
 
     def _moved(self, replicas: Replicas) -> Iterable[str]:
-        """Return the fleets whose replicas, or whose activators, are others than last time."""
+        """Return the fleets whose replicas are others than last time."""
         now, before = replicas.pods, self._replicas.pods
-        if replicas.activators != self._replicas.activators:
-            yield from (name for name, pool in self._compiler.pools.items() if pool.sleep)
         if now is not before:
             yield from (name for name, ready in now.items() if before.get(name) != ready)
             yield from before.keys() - now.keys()
@@ -117,7 +117,7 @@ class Rendering:
             case "table":
                 return self._table(name)
             case "pool":
-                return {} if (pool := gateway.pools.get(name)) is None else render.of_pool(pool, place)
+                return {} if (pool := gateway.pools.get(name)) is None else render.of_pool(pool)
             case "endpoints":
                 pool = gateway.pools.get(name)
                 return {} if pool is None else render.of_endpoints(pool, self._replicas, place)
@@ -133,12 +133,12 @@ class Rendering:
             return render.of_frame(self._frame, self._place)
         if unit == CREDENTIALS:
             return render.of_credentials(self._compiler.gateway, self._place)
-        return render.of_gateways(self._replicas)
+        return render.of_gateways(self._replicas) if unit == GATEWAYS else render.of_operators(self._replicas)
 
     def _table(self, name: str) -> Resources:
         table = self._compiler.tables.get(name)
         self._note(self._uses, self._users, name, routes.fleets_of(table) if table else ())
-        self._note(self._sends_to, self._senders, name, _targets(table) if table else ())
+        self._note(self._sends_to, self._senders, name, _targets(table, self._compiler.pools) if table else ())
         return render.of_table(table, self._compiler.pools, self._frame) if table else {}
 
     @staticmethod
@@ -169,6 +169,7 @@ class Rendering:
                 changes.setdefault(type_url, {})[name] = body
 
 
-def _targets(table: RouteTable) -> set[str]:
-    """Return the names of the clusters that *table* sends to."""
-    return {backend.name for rule in table.rules for split in rule.tries for backend, _ in split.backends}
+def _targets(table: RouteTable, pools: Mapping[str, Pool]) -> set[str]:
+    """Return the names of the clusters that *table* sends to, those behind them included."""
+    names = {backend.name for rule in table.rules for split in rule.tries for backend, _ in split.backends}
+    return names | {pods_of(pools[name]) for name in names if name in pools}

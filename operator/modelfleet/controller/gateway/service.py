@@ -40,7 +40,6 @@ from modelfleet.controller.watched import FLEETS
 from modelfleet.gateway.ir import Address
 from modelfleet.gateway.lower.setting import Setting
 from modelfleet.gateway.render import Place, Replicas
-from modelfleet.gateway.render.operator import OperatorAccess
 from modelfleet.gateway.schema import Schema
 
 CONNECTION_AGE_SECONDS = 3600.0
@@ -57,11 +56,6 @@ def secret_names(fullname: str) -> SecretNames:
     return SecretNames(
         authority=f"{fullname}-ca", operator=f"{fullname}-operator-tls", gateway=f"{fullname}-gateway-tls"
     )
-
-
-def place_of(settings: Settings) -> Place:
-    """Return where gateways find this operator."""
-    return Place(OperatorAccess(host=f"{settings.fullname}-xds.{settings.namespace}.svc"))
 
 
 class GatewayService:
@@ -105,7 +99,7 @@ class GatewayService:
         self._certificate = OwnCertificate(
             lambda: read_tls_secret(cluster, settings.namespace, secret_names(settings.fullname).operator)
         )
-        rendering = Rendering(self.compiler, setting, place_of(settings))
+        rendering = Rendering(self.compiler, setting, Place())
         self._reach = Reach(
             self._server,
             self._view,

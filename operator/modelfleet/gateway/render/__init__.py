@@ -12,6 +12,7 @@ from modelfleet.gateway.render import (
     authentication,
     clusters,
     endpoints,
+    holding,
     listeners,
     providers,
     routes,
@@ -20,7 +21,7 @@ from modelfleet.gateway.render import (
 )
 from modelfleet.gateway.render.bootstrap import LOCAL_CLUSTER
 from modelfleet.gateway.render.listeners import Ports
-from modelfleet.gateway.render.operator import OperatorAccess, operator_api
+from modelfleet.gateway.render.operator import OPERATOR_API, OperatorAccess, operator_api
 from modelfleet.gateway.render.types import Resource
 from modelfleet.gateway.schema import type_urls
 
@@ -51,21 +52,26 @@ class Replicas:
 def resources(gateway: Gateway, replicas: Replicas, place: Place) -> Resources:
     """Return everything that serves *gateway*."""
     tables = (of_table(table, gateway.pools, gateway.frame) for table in gateway.tables.values())
-    pools = (of_pool(pool, place) for pool in gateway.pools.values())
+    pools = (of_pool(pool) for pool in gateway.pools.values())
     providing = (of_provider(provider, place) for provider in gateway.providers.values())
     keys = (of_provider_key(key, value) for key, value in gateway.provider_keys.items())
     ready = (of_endpoints(pool, replicas, place) for pool in gateway.pools.values())
-    shared = [of_frame(gateway.frame, place), of_credentials(gateway, place), of_gateways(replicas)]
+    shared = [
+        of_frame(gateway.frame, place),
+        of_credentials(gateway, place),
+        of_gateways(replicas),
+        of_operators(replicas),
+    ]
     return merged([*shared, *pools, *providing, *keys, *ready, *tables])
 
 
 def of_frame(frame: Frame, place: Place) -> Resources:
-    """Return what depends on platform settings alone: listeners, the operator's cluster, and what meets no table."""
+    """Return what depends on platform settings alone: listeners, Envoy's own clusters, and what meets no table."""
     configuration, scope = routes.unmatched(frame)
-    api = operator_api(place.operators)
+    own = (operator_api(place.operators), holding.sink_cluster(place.ports.sink))
     return {
         type_urls.LDS: listeners.listeners(frame, place.ports),
-        type_urls.CDS: {api["name"]: api, **tracing.clusters(frame)},
+        type_urls.CDS: {**{one["name"]: one for one in own}, **tracing.clusters(frame)},
         type_urls.RDS: {configuration["name"]: configuration},
         type_urls.SRDS: {scope["name"]: scope},
     }
@@ -89,21 +95,27 @@ def of_table(table: RouteTable, pools: Mapping[str, Pool], frame: Frame) -> Reso
     }
 
 
-def of_pool(pool: Pool, place: Place) -> Resources:
+def of_pool(pool: Pool) -> Resources:
     """Return what depends on *pool* alone; where its replicas are is `of_endpoints`."""
-    return {type_urls.CDS: {pool.fleet: clusters.pool_cluster(pool, place.operators)}}
+    found = [clusters.pool_cluster(pool), *([holding.holding_pool(pool)] if pool.sleep else [])]
+    return {type_urls.CDS: {one["name"]: one for one in found}}
 
 
 def of_endpoints(pool: Pool, replicas: Replicas, place: Place) -> Resources:
-    """Return where the replicas of *pool* are; who holds requests matters only to a pool that may sleep."""
+    """Return where the replicas of *pool* are."""
     ready = replicas.pods.get(pool.fleet, ())
-    assignment = endpoints.pool_endpoints(pool, ready, activators=replicas.activators, sink_port=place.ports.sink)
+    assignment = endpoints.pool_endpoints(pool, ready, sink_port=place.ports.sink)
     return {type_urls.EDS: {pool.fleet: assignment}}
 
 
 def of_gateways(replicas: Replicas) -> Resources:
     """Return where the gateway's own replicas are."""
-    return {type_urls.EDS: {LOCAL_CLUSTER: endpoints.gateway_endpoints(replicas.gateways, name=LOCAL_CLUSTER)}}
+    return {type_urls.EDS: {LOCAL_CLUSTER: endpoints.plain_endpoints(replicas.gateways, name=LOCAL_CLUSTER)}}
+
+
+def of_operators(replicas: Replicas) -> Resources:
+    """Return where operators are, who list models and hold requests."""
+    return {type_urls.EDS: {OPERATOR_API: endpoints.plain_endpoints(replicas.activators, name=OPERATOR_API)}}
 
 
 def of_provider(provider: Provider, place: Place) -> Resources:

@@ -36,6 +36,8 @@ PROMPT_VERSION = "x-modelfleet-prompt-version"
 AFFINITY = "x-modelfleet-affinity"
 TARGET = "x-modelfleet-target"
 START = "x-modelfleet-start"
+ACTIVATOR = "x-modelfleet-activator"
+"""Says in every answer of an operator to a held request why the request left."""
 
 CREDENTIALS = ("authorization", "x-api-key")
 """Where callers show keys; they go no further than the gateway."""

@@ -1,37 +1,51 @@
-"""The operator's replicas as clusters: what it answers itself, over mutual TLS."""
+"""The operator's replicas as a cluster: lists of models, and requests held for fleets that sleep; over mutual TLS."""
 
 from dataclasses import dataclass
 
+from modelfleet.gateway.render.relay import unlimited
 from modelfleet.gateway.render.types import Resource, extension
+from modelfleet.gateway.render.upstream import endpoints_of, http_options
 
 OPERATOR_API = "operator-api"
 SERVER_NAME = "modelfleet-operator"
 """The one name in every operator's certificate."""
-ACTIVATOR_PORT = 8090
+CONNECT_SECONDS = 10
+"""The death of one operator brings its TLS handshakes to another all at once."""
+CONSECUTIVE_ERRORS, EJECTION_SECONDS = 5, 10
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorAccess:
-    """Where a gateway finds operators, and the files that show each the other."""
+    """The files of a gateway's container that show it and operators each the other."""
 
-    host: str = "modelfleet-operator-xds"
-    """host is a headless Service: one address for each replica."""
     config_directory: str = "/etc/modelfleet/gateway"
     """config_directory has `gateway-tls.yaml` and `operator-ca.yaml`, which name the certificates' files (SDS)."""
 
 
 def operator_api(access: OperatorAccess) -> Resource:
-    """Return the cluster that answers `/v1/models`, and which models a caller may use."""
-    address = {"socket_address": {"address": access.host, "port_value": ACTIVATOR_PORT}}
+    """
+    Return the cluster of the operators that are ready.
+
+    They take turns: only so does a request that is tried again never meet the one that it was lost with, as long as
+    there is another (measured with Envoy 1.40).
+    """
+    turns = extension("round_robin", "extensions.load_balancing_policies.round_robin.v3.RoundRobin")
     return {
         "name": OPERATOR_API,
-        "type": "STRICT_DNS",
-        "connect_timeout": "1s",
-        "dns_refresh_rate": "2s",
-        "load_assignment": {
-            "cluster_name": OPERATOR_API,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        **endpoints_of(OPERATOR_API),
+        "connect_timeout": f"{CONNECT_SECONDS}s",
+        "load_balancing_policy": {"policies": [{"typed_extension_config": turns}]},
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
+        # Operators say themselves when they hold too much.
+        "circuit_breakers": unlimited(),
+        "outlier_detection": {
+            "consecutive_5xx": CONSECUTIVE_ERRORS,
+            "interval": "1s",
+            "base_ejection_time": f"{EJECTION_SECONDS}s",
+            "max_ejection_percent": 100,
+            "enforcing_success_rate": 0,
         },
+        **http_options(),
         "transport_socket": mutual_tls(access),
     }
 

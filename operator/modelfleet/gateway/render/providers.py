@@ -10,11 +10,11 @@ from functools import cache
 from importlib.resources import files
 
 from modelfleet.gateway.ir import Provider, SecretKey
-from modelfleet.gateway.render.clusters import http_options
 from modelfleet.gateway.render.headers import CREDENTIALS, DROPPED_PREFIXES
 from modelfleet.gateway.render.names import public_names
 from modelfleet.gateway.render.relay import unlimited
 from modelfleet.gateway.render.types import Resource, ads, extension
+from modelfleet.gateway.render.upstream import http_options
 
 TRUSTED_CA = "/etc/ssl/certs/ca-certificates.crt"
 HTTPS_PORT = 443

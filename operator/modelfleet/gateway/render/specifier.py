@@ -13,6 +13,7 @@ from itertools import zip_longest
 
 from modelfleet.gateway.ir import BackendKind, Pool, Rule
 from modelfleet.gateway.render.chains import Chain, stages
+from modelfleet.gateway.render.holding import pods_of
 from modelfleet.gateway.render.types import Resource, typed
 
 LUA = "extensions.router.cluster_specifiers.lua.v3.LuaConfig"
@@ -68,7 +69,7 @@ def _limit(chain: Chain, pools: Mapping[str, Pool], *, is_low: bool) -> str:
         return ""
     limit = pools[chain.first.name].queue_limit
     most = LOW_PRIORITY_QUEUE if is_low else limit - min(RACING, limit // 4)
-    return f", {_text(chain.first.name)}, {most}"
+    return f", {_text(pods_of(pools[chain.first.name]))}, {most}"
 
 
 def _text(value: str) -> str:

@@ -27,13 +27,6 @@ from modelfleet.gateway.render import headers
 
 TRIES_HEADER = "x-modelfleet-tries"
 """How many tries the route has in all (its `num_retries` + 1); the route overwrites it."""
-ACTIVATOR_HEADER = "x-modelfleet-activator"
-"""
-Says in every answer why the request left.
-
-The cluster's `error_matcher` must not count a 503 that has it: after some of them Envoy's outlier detection would leave
-this place out, and nobody would hold requests here (measured with Envoy 1.40).
-"""
 ATTEMPT_HEADER = "x-envoy-attempt-count"
 """Envoy counts its tries from 1, where the virtual host has `include_request_attempt_count`."""
 
@@ -203,5 +196,5 @@ def _answer(request: web.Request, verdict: Bounce | Refuse) -> web.Response:
         code="model_not_ready",
         retry_after_seconds=verdict.retry_after_seconds,
     )
-    answer.headers[ACTIVATOR_HEADER] = verdict.reason
+    answer.headers[headers.ACTIVATOR] = verdict.reason
     return answer
