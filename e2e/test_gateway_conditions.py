@@ -55,7 +55,9 @@ def test_a_fleet_that_is_not_there_is_named(serving: Gateway) -> None:
 def test_a_host_that_the_platform_does_not_allow_is_not_asked(serving: Gateway) -> None:
     """The message names the value of the chart; the fleet before it serves."""
     condition = wait_for(serving, "outward", "ResolvedRefs", reason="HostNotAllowed")
+    status = serving.namespace.get("routepolicies", "outward")["status"]
 
+    assert status["rules"] == [{"name": "all", "backends": ["served"]}]
     assert condition["status"] == "False"
     assert "gateway.external.allowedHosts" in condition["message"]
     assert serving.ask("outward").json()["model"] == "served"

@@ -57,8 +57,13 @@ def test_a_policy_is_in_force_when_it_says_so(gate: Gate) -> None:
     gate.own.create(route_policy("chat", "behind", models=["chat"]))
     programmed(gate, "chat")
 
+    status = gate.own.get("RoutePolicy", "chat")["status"]
+    conditions = {one["type"]: one["status"] for one in status["conditions"]}
+
     assert gate.engine_of("chat") == f"{gate.own.name}/behind"
-    assert gate.own.get("RoutePolicy", "chat")["status"]["models"] == ["chat"]
+    assert status["models"] == ["chat"]
+    assert status["rules"] == [{"name": "all", "backends": ["behind"]}]
+    assert conditions.items() >= dict.fromkeys(("Ready", "Accepted", "ResolvedRefs", "Programmed"), "True").items()
 
 
 def test_a_change_is_in_force_when_it_says_so(gate: Gate) -> None:
