@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from functools import partial
 
 from e2e.lab import Progress
-from tests.apiserver.gateway_world import KEY, Gate, Replica, endpoint_slice, route_policy
+from tests.apiserver.gateway_world import Gate, Replica, endpoint_slice, route_policy
 
-from benchmarks.gateway.live import Entrance, entrances, milliseconds_until, start, world
+from benchmarks.gateway.live import Entrance, entrances, milliseconds_until, serves, start, world
 from benchmarks.gateway.load import percentile
 from benchmarks.gateway.stand import busy
 from benchmarks.stage import Row
 
 MODELS = 1000
 ENVOYS = 2
-CHANGES = 100
+CHANGES = 500
 ENDPOINT_CHANGES = 30
 ROTATIONS = 10
 QUIET_SECONDS = 5
@@ -28,7 +28,7 @@ def run(progress: Progress) -> Iterator[Row]:
         envoys = start(made, replica, ENVOYS)
         progress.note(f"{ENVOYS} Envoys are ready")
         with entrances(made, *envoys) as ways:
-            policy, endpoint, key = policies(made, ways), endpoints(made, ways), keys(made, ways)
+            policy, endpoint, key = policies(made, ways, CHANGES), endpoints(made, ways), keys(made, ways)
         progress.note(f"measured; {busy()}")
         sent = sent_after_restart(made, replica)
     of = f"{MODELS} models, {ENVOYS} Envoys"
@@ -43,14 +43,14 @@ def run(progress: Progress) -> Iterator[Row]:
     yield ("resources sent by a restarted operator", f"{sent:.0f} bytes", "0")
 
 
-def policies(made: Gate, ways: list[Entrance]) -> list[float]:
-    """Return the milliseconds of changes that move a name from one fleet to another and back."""
+def policies(made: Gate, ways: list[Entrance], changes: int) -> list[float]:
+    """Return the milliseconds of *changes* changes that move a name from one fleet to another and back."""
     made.engines.engine("b")
     made.fleet(made.own, "second", "b")
     made.own.create(route_policy("moving", "model-0", models=["moving"]))
     milliseconds_until(lambda: answer(ways, "moving", "a"))
     found = []
-    for number in range(CHANGES):
+    for number in range(changes):
         fleet, engine = (("second", "b"), ("model-0", "a"))[number % 2]
         rules = [{"name": "all", "backends": [{"modelDeployment": fleet}]}]
         made.own.patch("RoutePolicy", {"spec": {"rules": rules}}, "moving")
@@ -63,11 +63,6 @@ def answer(ways: list[Entrance], model: str, engine: str) -> bool:
     return all(way.ask(model).headers.get("x-engine") == engine for way in ways)
 
 
-def serve(ways: list[Entrance], model: str, key: str = KEY, *, is_served: bool = True) -> bool:
-    """Return whether every Envoy serves *model* to who has *key*, or none does."""
-    return all(way.ask(model, key).is_success == is_served for way in ways)
-
-
 def endpoints(made: Gate, ways: list[Entrance]) -> list[float]:
     """Return the milliseconds from a slice whose one endpoint became ready until it answers."""
     port, found = made.engines["a"].port, []
@@ -75,7 +70,7 @@ def endpoints(made: Gate, ways: list[Entrance]) -> list[float]:
         for is_ready in (False, True):
             changed = endpoint_slice("model-1", port, ready=is_ready)
             made.own.patch("EndpointSlice", {"endpoints": changed["endpoints"]}, "model-1-1")
-            took = milliseconds_until(partial(serve, ways, "model-1", is_served=is_ready))
+            took = milliseconds_until(partial(serves, ways, "model-1", is_served=is_ready))
         found.append(took)
     return found
 
@@ -86,7 +81,7 @@ def keys(made: Gate, ways: list[Entrance]) -> list[float]:
     for number in range(ROTATIONS):
         key = f"sk-new-key-number-{number:04}"
         made.own.patch("Secret", {"stringData": {"ada": key}}, "clients")
-        found.append(milliseconds_until(partial(serve, ways, "model-2", key)))
+        found.append(milliseconds_until(partial(serves, ways, "model-2", key)))
     return found
 
 

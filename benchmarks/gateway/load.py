@@ -8,6 +8,7 @@ of JSON: answers by status, requests per second, and percentiles of the time to 
 import argparse
 import asyncio
 import json
+import math
 import re
 import time
 from collections import Counter
@@ -127,7 +128,7 @@ async def run(port: int, sent: Iterable[bytes], *, connections: int, requests: i
 def percentile(values: list[float], share: float) -> float:
     """Return the value that *share* of *values* do not exceed, 0 of none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 def main() -> None:
