@@ -1,7 +1,7 @@
 """A fleet at zero: its requests are held, over the death of any operator, and answered once it serves."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -36,12 +36,21 @@ def operators(serving: Gateway) -> Operators:
     return operators
 
 
-def test_held_requests_survive_the_end_of_an_operator(serving: Gateway, operators: Operators) -> None:
+def end_as_kubernetes_does(operators: Operators, name: str) -> None:
+    """Delete a pod."""
+    operators.home.delete_pod(name)
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["leader", "follower"])
+@pytest.mark.parametrize("end", [end_as_kubernetes_does, Operators.kill], ids=["SIGTERM", "SIGKILL"])
+def test_held_requests_survive_the_end_of_either_operator(
+    serving: Gateway, operators: Operators, end: Callable[[Operators, str], None], *, leads: bool
+) -> None:
     """`kubectl scale` answers all of them, wherever they were held."""
     with Burst(serving, "sleeper", ALL) as burst:
         eventually(lambda: are_held(operators), seconds=60, what=f"{HELD} held requests, some at each operator")
-        gone = name_of(operators.pods()[0])
-        operators.home.delete_pod(gone)
+        gone = next(name for name in map(name_of, operators.pods()) if (name == operators.leader()) is leads)
+        end(operators, gone)
         eventually(lambda: is_replaced(operators, gone), seconds=60, what=f"a successor of {gone}")
         eventually(lambda: are_held(operators, among=1), seconds=60, what=f"{HELD} requests that are still held")
         serving.namespace.kubectl("scale", "mdep", "sleeper", "--replicas", "1")
