@@ -10,7 +10,7 @@ from modelfleet.api.names import ENGINE_PORT_NAME, FLEET_LABEL
 from modelfleet.controller.cluster.certificates import Holder, SecretNames, read_tls_secret
 from modelfleet.controller.cluster.client import Cluster
 from modelfleet.controller.cluster.errors import ClusterError, Forbidden
-from modelfleet.controller.cluster.resources import ENDPOINTSLICES, PODS, Json, Resource
+from modelfleet.controller.cluster.resources import DEPLOYMENTS, ENDPOINTSLICES, PODS, Json, Resource
 from modelfleet.controller.gateway import standing
 from modelfleet.controller.gateway.catch_up import CatchUp
 from modelfleet.controller.gateway.compiler import Compiler, Id
@@ -22,11 +22,11 @@ from modelfleet.controller.gateway.publisher import Publisher
 from modelfleet.controller.gateway.reach import Reach
 from modelfleet.controller.gateway.rendering import Rendering
 from modelfleet.controller.gateway.secrets import follow
-from modelfleet.controller.gateway.sleepers import START_BUDGET_SECONDS, SleepingFleets
+from modelfleet.controller.gateway.sleepers import SleepingFleets
 from modelfleet.controller.gateway.vector import Vector
 from modelfleet.controller.reconcile.route_policies import PolicyStanding
 from modelfleet.controller.serve.activator.application import gateway_application
-from modelfleet.controller.serve.activator.cold_start import ColdStarts
+from modelfleet.controller.serve.activator.cold_start import ColdStarts, start_budget_seconds
 from modelfleet.controller.serve.activator.holding import Activator
 from modelfleet.controller.serve.mutual import MutualTlsServer
 from modelfleet.controller.serve.peers.poller import PeerPoller, peer_application
@@ -108,7 +108,12 @@ class GatewayService:
             tables_of=rendering.tables_of,
         )
         self._sleepers = SleepingFleets(
-            self.compiler, self._server, addresses=self._addresses, cold_starts=self._cold_starts, view=self._view
+            self.compiler,
+            self._server,
+            addresses=self._addresses,
+            cold_starts=self._cold_starts,
+            start_budget=self._start_budget,
+            view=self._view,
         )
         self._activator = Activator(self._sleepers)
         self._poller = PeerPoller(
@@ -281,7 +286,11 @@ class GatewayService:
         fleet = (pod["metadata"].get("labels") or {}).get(FLEET_LABEL)
         if fleet:
             target = f"{pod['metadata']['namespace']}/{fleet}"
-            self._cold_starts.learn(target, [pod], budget_seconds=START_BUDGET_SECONDS)
+            self._cold_starts.learn(target, [pod], budget_seconds=self._start_budget(target))
+
+    def _start_budget(self, fleet: str) -> float:
+        namespace, _, name = fleet.partition("/")
+        return start_budget_seconds(self._cache.labelled(DEPLOYMENTS, namespace, name))
 
     def _view(self) -> PeerView | None:
         return self._poller.view

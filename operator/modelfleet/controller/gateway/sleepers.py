@@ -11,9 +11,6 @@ from modelfleet.controller.serve.xds.versions import is_at_least
 from modelfleet.gateway.ir import Address
 from modelfleet.gateway.schema.type_urls import EDS
 
-START_BUDGET_SECONDS = 600.0
-"""How long a cold start takes as long as none was seen; the default of the start-up probe's budget."""
-
 
 class SleepingFleets:
     """Knows from what was compiled, put and acknowledged."""
@@ -25,11 +22,12 @@ class SleepingFleets:
         *,
         addresses: Callable[[str], tuple[Address, ...]],
         cold_starts: ColdStarts,
+        start_budget: Callable[[str], float],
         view: Callable[[], PeerView | None],
     ) -> None:
         self._compiler, self._server = compiler, server
         self._addresses = addresses
-        self._cold_starts = cold_starts
+        self._cold_starts, self._start_budget = cold_starts, start_budget
         self._view = view
 
     def names(self) -> list[str]:
@@ -45,7 +43,7 @@ class SleepingFleets:
         return Sleeper(
             hold_seconds=pool.sleep.hold_seconds,
             falls_back=pool.sleep.falls_back,
-            cold_start_seconds=self._cold_starts.usual_seconds(target, budget_seconds=START_BUDGET_SECONDS),
+            cold_start_seconds=self._cold_starts.usual_seconds(target, budget_seconds=self._start_budget(target)),
             is_ready=is_ready,
             is_acknowledged=is_ready and self._everybody_has(target),
         )

@@ -3,7 +3,13 @@
 import pytest
 
 from modelfleet.controller.cluster.resources import Json
-from modelfleet.controller.serve.activator.cold_start import ColdStarts, percentile, start_seconds
+from modelfleet.controller.serve.activator.cold_start import (
+    UNKNOWN_BUDGET_SECONDS,
+    ColdStarts,
+    percentile,
+    start_budget_seconds,
+    start_seconds,
+)
 
 BUDGET = 600.0
 
@@ -71,3 +77,11 @@ def test_a_fleet_that_is_gone_is_forgotten() -> None:
 @pytest.mark.parametrize(("values", "expected"), [((3.0,), 3.0), ((5.0, 1.0, 3.0, 2.0, 4.0), 4.0), ((1.0, 2.0), 2.0)])
 def test_percentile_is_a_value_that_occurred(values: tuple[float, ...], expected: float) -> None:
     assert percentile(values, 80) == expected
+
+
+def test_a_fleet_may_take_as_long_as_its_start_up_probe_says() -> None:
+    engine = {"name": "engine", "startupProbe": {"failureThreshold": 450, "periodSeconds": 2}}
+    sidecar = {"name": "proxy", "startupProbe": {"failureThreshold": 1000, "periodSeconds": 10}}
+
+    assert start_budget_seconds([{"spec": {"template": {"spec": {"containers": [sidecar, engine]}}}}]) == 900
+    assert start_budget_seconds([]) == UNKNOWN_BUDGET_SECONDS

@@ -1,5 +1,7 @@
 """What counts as demand, and for how long."""
 
+import pytest
+
 from modelfleet.controller.serve.activator.decide import Load
 from modelfleet.controller.serve.activator.demand import Demand, Ledger
 
@@ -34,18 +36,19 @@ def test_a_fleet_without_requests_is_forgotten() -> None:
     assert ledger.demand(now=160) == {}
 
 
-def test_the_first_request_after_a_quiet_time_is_news() -> None:
+@pytest.mark.parametrize(("last", "since"), [(149, 100), (200, 200)])
+def test_a_fleet_is_wanted_since_the_first_request_after_a_quiet_time(last: float, since: float) -> None:
     ledger = Ledger()
-    news = [ledger.note("models/m", now=now) for now in (100, 120, 149, 200)]
+    for now in (100, 120, last):
+        ledger.note("models/m", now=now)
 
-    assert news == [True, False, False, True]
-    assert ledger.load("models/m").wanted_since == 200
+    assert ledger.load("models/m").wanted_since == since
 
 
 def test_a_fleet_with_held_requests_is_never_quiet() -> None:
     ledger = Ledger()
     ledger.note("models/m", now=100)
     ledger.hold("models/m", started_at=100)
+    ledger.note("models/m", now=500)
 
-    assert not ledger.note("models/m", now=500)
     assert ledger.load("models/m").wanted_since == 100

@@ -47,7 +47,6 @@ class World:
     activator: Activator
     url: str
     session: aiohttp.ClientSession
-    woken: list[str]
 
     def ask(self, **headers: object) -> "asyncio.Task[aiohttp.ClientResponse]":
         """Begin a request, on the first of four tries."""
@@ -82,13 +81,13 @@ async def eventually(look: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def world(caps: Caps = Caps()) -> AsyncIterator[World]:  # noqa: B008 - frozen
-    fleets, woken = Fleets(), list[str]()
-    activator = Activator(fleets, caps=caps, on_demand=woken.append)
+    fleets = Fleets()
+    activator = Activator(fleets, caps=caps)
     own = await certificate(Holder.OPERATOR)
     app = gateway_application(activator, fleets)
     server = MutualTlsServer(app, 0, certificate=own, clients=GATEWAYS, host=LOOPBACK, before_end=activator.reset)
     async with server, client() as session:
-        yield World(fleets, activator, f"https://{LOOPBACK}:{server.port}", session, woken)
+        yield World(fleets, activator, f"https://{LOOPBACK}:{server.port}", session)
 
 
 async def test_held_requests_leave_for_the_woken_fleet() -> None:
@@ -100,7 +99,6 @@ async def test_held_requests_leave_for_the_woken_fleet() -> None:
 
         assert [answer.status for answer in answers] == [425] * 20
         assert here.held() == 0
-        assert here.woken == [M]
 
 
 async def test_they_wait_until_every_gateway_knows() -> None:

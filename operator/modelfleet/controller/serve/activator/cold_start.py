@@ -5,8 +5,12 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
+from modelfleet.api.names import ENGINE_CONTAINER
 from modelfleet.controller.cluster.resources import Json
+from modelfleet.workload.fit import startup_budget_seconds
 
+UNKNOWN_BUDGET_SECONDS = float(startup_budget_seconds(0))
+"""Of a fleet that has no Deployment, whose start-up probe would say it: the least that any model needs."""
 REMEMBERED_STARTS = 20
 """Per fleet; enough for a percentile that follows a new image or disk within a day of sleeping and waking."""
 PERCENTILE = 80
@@ -38,6 +42,17 @@ class ColdStarts:
         """Return within what time eight of ten starts were over; the start-up budget until one was seen."""
         known = self._seconds.get(target)
         return percentile(tuple(known.values()), PERCENTILE) if known else budget_seconds
+
+
+def start_budget_seconds(deployments: Iterable[Json]) -> float:
+    """Return how long the engine of a fleet may take to start, by the start-up probe in its Deployment."""
+    templates = (each["spec"]["template"]["spec"]["containers"] for each in deployments)
+    engines = (
+        container for containers in templates for container in containers if container["name"] == ENGINE_CONTAINER
+    )
+    probes = (engine["startupProbe"] for engine in engines if "startupProbe" in engine)
+    budgets = (float(probe["failureThreshold"] * probe["periodSeconds"]) for probe in probes)
+    return max(budgets, default=UNKNOWN_BUDGET_SECONDS)
 
 
 def start_seconds(pod: Json) -> float | None:

@@ -42,15 +42,13 @@ class Ledger:
         self._total = 0
         self._next = 0
 
-    def note(self, target: str, *, now: float) -> bool:
-        """Take down that a request is here, and return whether it is the first after a time without any."""
+    def note(self, target: str, *, now: float) -> None:
+        """Take down that a request is here."""
         record = self._records.get(target)
-        is_first = record is None or (not record.started and now - record.last_at >= DEMAND_SECONDS)
-        if record is None or is_first:
+        if record is None or (not record.started and now - record.last_at >= DEMAND_SECONDS):
             self._records[target] = _Record(wanted_since=now, last_at=now)
         else:
             record.last_at = now
-        return is_first
 
     def hold(self, target: str, *, started_at: float) -> int:
         """Count a request that was noted as held, and return its ticket."""

@@ -56,8 +56,7 @@ class Activator:
     """
     Holds requests for fleets without replicas.
 
-    Whoever knows of a change that matters to `Sleepers.get` must call `changed`. *on_demand* is called with a fleet
-    when the first request comes after a time without any.
+    Whoever knows of a change that matters to `Sleepers.get` must call `changed`.
     """
 
     def __init__(
@@ -65,13 +64,11 @@ class Activator:
         sleepers: Sleepers,
         *,
         caps: Caps = Caps(),  # noqa: B008 - frozen
-        on_demand: Callable[[str], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._sleepers = sleepers
         self._caps = caps
-        self._on_demand = on_demand
         self._clock, self._wall_clock = clock, wall_clock
         self._ledger = Ledger()
         self._signals: dict[str, asyncio.Event] = {}
@@ -115,8 +112,7 @@ class Activator:
 
     async def _until_it_may_leave(self, request: web.Request, asked: Asked) -> Bounce | Refuse:
         verdict = self._decide(asked, self._sleepers.get(asked.target), Progress())
-        if self._ledger.note(asked.target, now=self._clock()):
-            self._on_demand(asked.target)
+        self._ledger.note(asked.target, now=self._clock())
         if not isinstance(verdict, Hold):
             return verdict
         with contextlib.ExitStack() as until_it_leaves:
