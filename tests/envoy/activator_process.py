@@ -58,6 +58,10 @@ class OneFleet:
         """Return the one model there is."""
         return [Listed("chat", 1700000000, caller.user if caller else "nobody")]
 
+    def has_models_behind_credentials(self) -> bool:
+        """Return that there are none."""
+        return False
+
 
 class ActivatorProcess:
     """An activator that runs while its context is open; `await_ports` returns once it listens."""

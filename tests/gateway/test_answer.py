@@ -83,6 +83,13 @@ def test_allow_list_lets_in_the_users_and_the_teams_that_it_names() -> None:
     assert not may_use(access, Caller("other/clients", "ada", "billing"))
 
 
+def test_nobody_without_credentials_is_told_which_names_exist() -> None:
+    closed, public = gateway(), gateway(access=Access(required=False))
+
+    assert [answer(closed, Request(name)).status for name in ("chat", "unknown")] == [401, 401]
+    assert answer(public, Request("unknown")).status == 404
+
+
 def test_caller_without_a_team_is_in_no_team() -> None:
     assert not may_use(Access(required=True, keys=KeySelector("a"), teams=("x",)), Caller("a/b", "ada"))
 

@@ -74,7 +74,8 @@ def answer(gateway: Gateway, request: Request) -> Answer:
         return refused
     table = table_for(gateway, request.model or "")
     if table is None:
-        return Answer(f'no model is called "{request.model}"', 404)
+        hides = request.caller is None and any(each.access.required for each in gateway.tables.values())
+        return Answer(f'no model is called "{request.model}"', 401 if hides else 404)
     if refused := _refused_entry(table, request.caller):
         return refused
     return _by_rule(gateway, table, request)

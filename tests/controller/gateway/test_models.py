@@ -30,6 +30,17 @@ def test_a_caller_is_told_of_a_change() -> None:
     assert names(listed) == ["a", "b", "models/a", "models/b"]
 
 
+def test_it_is_known_whether_credentials_open_more() -> None:
+    compiler = Compiler(SETTING)
+    listed = Models(compiler)
+    before = listed.has_models_behind_credentials()
+    compiler.put_fleet("models", "a", objects.fleet("a"))
+    compiler.compile()
+
+    assert not before
+    assert listed.has_models_behind_credentials()
+
+
 def test_a_caller_who_asks_again_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     compiler = Compiler(SETTING)
     compiler.put_fleet("models", "a", objects.fleet("a"))

@@ -1,17 +1,19 @@
 """`/v1/models`, and `/v1/models/{name}`."""
 
+import base64
 import json
 from collections.abc import Sequence
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from modelfleet.controller.serve.activator.application import gateway_application
 from modelfleet.controller.serve.activator.decide import Sleeper
 from modelfleet.controller.serve.activator.holding import Activator
-from modelfleet.controller.serve.catalogue import Listed
+from modelfleet.controller.serve.catalogue import Listed, caller_of
 from modelfleet.gateway.request import Caller
+from modelfleet.gateway.tokens import Token
 
 
 class Nobody:
@@ -31,6 +33,10 @@ class Models:
         if caller == Caller(scope="models/keys", user="many"):
             names = [f"model-{number}" for number in range(100)]
         return [Listed(name, created=1700000000, owned_by="models") for name in names]
+
+    def has_models_behind_credentials(self) -> bool:
+        """Return that there are some."""
+        return True
 
 
 async def ask(path: str, **headers: str) -> tuple[int, dict[str, object]]:
@@ -77,3 +83,24 @@ async def test_errors_stay_short() -> None:
 
     assert "and 50 more" in text
     assert len(text) < 2000
+
+
+async def test_list_without_credentials_says_that_some_would_open_more() -> None:
+    app: web.Application = gateway_application(Activator(Nobody()), Models())
+    async with TestClient(TestServer(app)) as client:
+        nobody = await client.get("/v1/models")
+        somebody = await client.get("/v1/models", headers={"x-modelfleet-scope": "models/keys"})
+
+    assert nobody.headers["www-authenticate"] == "Bearer"
+    assert "www-authenticate" not in somebody.headers
+
+
+async def test_token_is_known_by_its_claims_and_a_key_by_its_labels() -> None:
+    claims = base64.urlsafe_b64encode(b'{"sub": "ada"}').rstrip(b"=").decode()
+    token = make_mocked_request(
+        "GET", "/v1/models", headers={"x-modelfleet-scope": "jwt/token/01", "x-modelfleet-claims": claims}
+    )
+    key = make_mocked_request("GET", "/v1/models", headers={"x-modelfleet-scope": "models/keys;a/b=c;d=;"})
+
+    assert caller_of(token) == Token("jwt/token/01", '{"sub": "ada"}')
+    assert caller_of(key) == Caller("models/keys", labels=(("a/b", "c"), ("d", "")))

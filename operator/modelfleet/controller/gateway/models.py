@@ -24,14 +24,25 @@ class Models:
         self._compiler = compiler
         self._told: dict[Caller | Token | None, Sequence[Listed]] = {}
         self._told_at = -1
+        self._needs_credentials: bool | None = None
 
     def models_for(self, caller: Caller | Token | None) -> Sequence[Listed]:
         """Return what *caller* may use, by name."""
-        if self._told_at != self._compiler.revision or len(self._told) >= REMEMBERED_CALLERS:
-            self._told, self._told_at = {}, self._compiler.revision
+        self._forget_what_is_old()
         if caller not in self._told:
             self._told[caller] = self._list(caller)
         return self._told[caller]
+
+    def has_models_behind_credentials(self) -> bool:
+        """Return whether some model needs credentials."""
+        self._forget_what_is_old()
+        if self._needs_credentials is None:
+            self._needs_credentials = any(table.access.required for table in self._compiler.tables.values())
+        return self._needs_credentials
+
+    def _forget_what_is_old(self) -> None:
+        if self._told_at != self._compiler.revision or len(self._told) >= REMEMBERED_CALLERS:
+            self._told, self._told_at, self._needs_credentials = {}, self._compiler.revision, None
 
     def _list(self, caller: Caller | Token | None) -> Sequence[Listed]:
         tables = {model: table.name for table in self._compiler.tables.values() for model in table.models}

@@ -36,6 +36,9 @@ class Catalogue(Protocol):
     def models_for(self, caller: Caller | Token | None) -> Sequence[Listed]:
         """Return what *caller* may use, by name; None is a caller without credentials."""
 
+    def has_models_behind_credentials(self) -> bool:
+        """Return whether some model needs credentials."""
+
 
 class CatalogueHandlers:
     """Answers about models, from what this replica knows."""
@@ -44,10 +47,13 @@ class CatalogueHandlers:
         self._catalogue = catalogue
 
     async def list_models(self, request: web.Request) -> web.Response:
-        """Answer `GET /v1/models`."""
-        models = self._catalogue.models_for(caller_of(request))
+        """Answer `GET /v1/models`, and say where credentials would make it longer, as RFC 9110 (11.6.1) lets one."""
+        caller = caller_of(request)
+        models = self._catalogue.models_for(caller)
         data = [openai.model(each.name, created=each.created, owned_by=each.owned_by) for each in models]
-        return web.json_response({"object": "list", "data": data})
+        more = caller is None and self._catalogue.has_models_behind_credentials()
+        told = {"www-authenticate": "Bearer"} if more else {}
+        return web.json_response({"object": "list", "data": data}, headers=told)
 
     async def one_model(self, request: web.Request) -> web.Response:
         """Answer `GET /v1/models/{name}`; names may contain slashes, encoded or not."""

@@ -63,9 +63,9 @@ def _strangers() -> tuple[Reply, ...]:
         anthropic="authentication_error",
         headers=(("www-authenticate", "Bearer"),),
     )
-    absent = replace(unknown, message="This model needs an API key or a token.", status=401)
-    # Also a token for another audience is 403 to Envoy.
-    return unknown, replace(absent, about=_all_of(_status(403), _without(SCOPE)))
+    refused = _any_of(_status(403), _flag("NR"))  # NR: a name that no table has, of which nobody is told
+    absent = replace(unknown, message="This needs an API key or a token.", status=401)
+    return unknown, replace(absent, about=_all_of(refused, _without(SCOPE)))
 
 
 def _refusals() -> tuple[Reply, ...]:
@@ -179,6 +179,10 @@ def _without(header: str) -> Resource:
 
 def _on_path(prefix: str) -> Resource:
     return {"header_filter": {"header": {"name": ":path", "string_match": {"prefix": prefix}}}}
+
+
+def _any_of(*filters: Resource) -> Resource:
+    return {"or_filter": {"filters": list(filters)}}
 
 
 def _all_of(*filters: Resource) -> Resource:

@@ -32,13 +32,13 @@ local function refuse(handle, status, message, code, param)
   handle:respond({[":status"] = status, ["content-type"] = "application/json"}, body)
 end
 
--- What the caller may use, as the operator says; nil where none answers in time.
+-- What the caller may use, as the operator says; nil where none answers in time. Also whether credentials may open more.
 local function listed_models(handle)
   local headers = handle:headers()
   local asked = {[":method"] = "GET", [":path"] = "/v1/models", [":authority"] = "modelfleet-operator"}
   for _, name in ipairs(WHO) do asked[name] = headers:get(name) end
   local answer, body = handle:httpCall("operator-api", asked, "", LISTING_MILLISECONDS)
-  if not answer or answer[":status"] ~= "200" or not body then return nil end
+  if not answer or answer[":status"] ~= "200" or not body then return nil, true end
   local names = {}
   for name in body:gmatch('"id"%s*:%s*"([^"\\]*)"') do
     if #names == LISTED_MODELS then
@@ -47,12 +47,14 @@ local function listed_models(handle)
     end
     names[#names + 1] = shown(name)
   end
-  return names
+  return names, answer["www-authenticate"] ~= nil
 end
 
+-- Whoever shows no credentials is not told which names exist: the router refuses them, in the words for names that do.
 local function no_such_model(handle, name)
+  local names, may_hide = listed_models(handle)
+  if may_hide and not handle:headers():get("x-modelfleet-scope") then return end
   local message = "The model `" .. shown(name) .. "` does not exist or you may not use it."
-  local names = listed_models(handle)
   if names and #names > 0 then
     message = message .. " You may use: " .. table.concat(names, ", ") .. "."
   elseif names then
