@@ -6,6 +6,7 @@ from e2e.lab import Progress
 
 from benchmarks import idle, many_fleets, spec_change
 from benchmarks.gateway import affinity, burst, changes, cpu, litellm, many_models, starting, streams
+from benchmarks.scaling import table as scaling
 
 BENCHMARKS = {
     "spec-change": (spec_change.run, "a spec change reaches the Deployment, with 100 fleets"),
@@ -18,6 +19,10 @@ BENCHMARKS = {
     "gateway-changes": (changes.run, "how soon policies, endpoints and keys are in effect, with 1,000 models"),
     "gateway-scale": (many_models.run, "processor time of a request with 1,000 models, against 10"),
     "gateway-start": (starting.run, "an operator that starts with 5,000 models, until a request is answered"),
+    "scaling": (
+        scaling.run,
+        "our scaler against those of products, on simulated fleets (about 15 minutes of one core)",
+    ),
     "gateway-litellm": (litellm.run, "processor time of a request, against LiteLLM on the same engines"),
 }
 

@@ -12,6 +12,7 @@ COMMANDS = {
     "render": "Print the Kubernetes objects of fleets.",
     "gateway": "Show what every model name means at the gateway.",
     "fit": "Show on how many accelerators a model fits.",
+    "simulate": "Simulate a fleet under a load, with the operator's scaler.",
     "crds": "Print the CustomResourceDefinitions.",
     "run": "Run the operator.",
     "completion": "Print the completion script of a shell.",

@@ -5,8 +5,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MOST_TOKENS = 16_000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lengths:
@@ -18,12 +16,14 @@ class Lengths:
     output_sigma: float = 0.7
     shared_prefix: int = 0
     """Tokens that all its prompts begin with."""
+    prompt_most: int = 16_000
+    output_most: int = 4_000
 
     def draw(self, chance: random.Random) -> tuple[int, int]:
         """Return the tokens of a prompt and of its answer."""
         prompt = self.shared_prefix + chance.lognormvariate(math.log(self.prompt_median), self.prompt_sigma)
         output = chance.lognormvariate(math.log(self.output_median), self.output_sigma)
-        return max(1, min(MOST_TOKENS, int(prompt))), max(1, min(MOST_TOKENS // 4, int(output)))
+        return max(1, min(self.prompt_most, int(prompt))), max(1, min(self.output_most, int(output)))
 
 
 CHAT = Lengths(prompt_median=300, prompt_sigma=1.0, output_median=180, output_sigma=0.8)

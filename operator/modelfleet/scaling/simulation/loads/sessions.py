@@ -4,10 +4,13 @@ import random
 from dataclasses import dataclass
 
 from modelfleet.scaling.simulation.loads.arrivals import arrivals
-from modelfleet.scaling.simulation.loads.lengths import CHAT, MOST_TOKENS, Lengths
+from modelfleet.scaling.simulation.loads.lengths import CHAT, Lengths
 from modelfleet.scaling.simulation.loads.made import POISSON
 from modelfleet.scaling.simulation.loads.shapes import Shape
 from modelfleet.scaling.simulation.request import Request
+
+MOST_SAID = 8_000
+"""Tokens after which a conversation ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ def session_requests(sessions: Sessions, seed: int) -> tuple[Request, ...]:
 
 def _session(at: float, number: int, sessions: Sessions, chance: random.Random) -> list[Request]:
     said, made = 0, []
-    while said < MOST_TOKENS // 2:
+    while said < MOST_SAID:
         prompt, output = sessions.lengths.draw(chance)
         made.append(Request(at, said + prompt, output, number, said))
         if chance.random() < 1 / sessions.turns:

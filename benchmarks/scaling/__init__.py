@@ -1,0 +1,1 @@
+"""Scalers against each other on simulated fleets: ours, and those of products re-implemented from their formulas."""

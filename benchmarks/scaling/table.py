@@ -1,0 +1,44 @@
+"""One table of all scalers over all scenarios and reporting seeds: `python -m benchmarks scaling`."""
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from e2e.lab import Progress
+
+from benchmarks.scaling.contest import Result, contest
+from benchmarks.scaling.contestants import entrants
+from benchmarks.scaling.scenarios import REPORTING_SEEDS, scenarios
+
+Row = tuple[str, str, str]
+WANTED = {"J, smooth loads": "≤ 1.19", "J, all loads": "≤ 1.45", "least attainment on a smooth load": "≥ 0.985"}
+
+
+def run(progress: Progress) -> Iterator[Row]:
+    """Yield the figures of every scaler; scenarios are the outer loop, since their requests are kept for one only."""
+    results: dict[str, list[Result]] = {name: [] for name, _ in entrants()}
+    for seed in REPORTING_SEEDS:
+        for scenario in scenarios(seed):
+            for name, make in entrants():
+                results[name].append(contest(scenario, make))
+            progress.note(f"{scenario.name}, seed {seed}: ours J {results['modelfleet'][-1].j:.2f}")
+    for name, found in results.items():
+        yield from _rows(name, found)
+
+
+def figures(found: Sequence[Result]) -> dict[str, float]:
+    """Return what is compared; events are in an hour."""
+    smooth = [one for one in found if not one.scenario.load.bursty]
+    return {
+        "J, smooth loads": fmean(one.j for one in smooth),
+        "J, all loads": fmean(one.j for one in found),
+        "least attainment on a smooth load": min(one.score.attainment for one in smooth),
+        "GPU-hours against foresight": fmean(one.score.gpu_hours / one.bound.gpu_hours for one in found),
+        "changes of size": fmean(one.score.scale_events for one in found),
+        "reversals": fmean(one.score.reversals for one in found),
+    }
+
+
+def _rows(name: str, found: Sequence[Result]) -> Iterator[Row]:
+    wanted = WANTED if name == "modelfleet" else {}
+    for figure, value in figures(found).items():
+        yield (f"{name}: {figure}", f"{value:.3f}", wanted.get(figure, ""))
