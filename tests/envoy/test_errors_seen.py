@@ -155,7 +155,9 @@ def test_what_is_no_proper_http_gets_the_same_shape(gateway: ClientListener, req
 
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"content-type: application/json" in head
-    assert json.loads(body)["error"]["type"] == "invalid_request_error"
+    error = json.loads(body)["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", None)
+    assert error.get("request_id", "") is not None
 
 
 def test_the_official_clients_know_the_errors(gateway: ClientListener) -> None:

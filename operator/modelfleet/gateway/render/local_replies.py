@@ -5,6 +5,7 @@ Measured with Envoy 1.40: the first mapper whose filter holds decides; what a Lu
 pass the mappers too, an engine's own errors never do.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from modelfleet.gateway.ir import Frame
@@ -32,6 +33,8 @@ class Reply:
     status: int | None = None
     """status replaces the one that Envoy chose."""
     headers: tuple[tuple[str, str], ...] = ()
+    is_early: bool = False
+    """is_early says that it may be about what is no HTTP, never became a request, and so has no id."""
 
 
 def local_reply_config(frame: Frame) -> Resource:
@@ -69,7 +72,7 @@ def _strangers() -> tuple[Reply, ...]:
 
 
 def _refusals() -> tuple[Reply, ...]:
-    malformed = Reply(_status(400), "The request is malformed.", INVALID, anthropic=INVALID)
+    malformed = Reply(_status(400), "The request is malformed.", INVALID, anthropic=INVALID, is_early=True)
     unmatched = Reply(
         _status(404),
         "No rule for this model takes this request.",
@@ -111,14 +114,19 @@ def _failures() -> tuple[Reply, ...]:
         Reply(gone, "The model is not available now; try again.", code="model_unavailable", headers=later),
         Reply(failed, "The model ended the connection.", code="model_failed", headers=later),
         Reply(_status(503), "The gateway cannot answer now; try again.", code="unavailable", headers=later),
-        Reply(_at_least(400), "The gateway could not answer.", code="gateway_error"),
+        Reply(_at_least(400), "The gateway could not answer.", code="gateway_error", is_early=True),
     )
 
 
 def mappers(reply: Reply) -> list[Resource]:
     """Return the ResponseMappers of *reply*, in the shape of each API."""
-    on_anthropic = _all_of(reply.about, _on_path(ANTHROPIC_PREFIX))
-    return [_mapper(reply, on_anthropic, _anthropic_body(reply)), _mapper(reply, reply.about, _openai_body(reply))]
+    early = _shapes(reply, _all_of(reply.about, _without("x-request-id")), {}) if reply.is_early else ()
+    return [*early, *_shapes(reply, reply.about, {"request_id": "%REQ(X-REQUEST-ID)%"})]
+
+
+def _shapes(reply: Reply, about: Resource, identity: Resource) -> Iterator[Resource]:
+    yield _mapper(reply, _all_of(about, _on_path(ANTHROPIC_PREFIX)), _anthropic_body(reply) | identity)
+    yield _mapper(reply, about, {"error": _openai_error(reply) | identity})
 
 
 def _mapper(reply: Reply, about: Resource, body: Resource) -> Resource:
@@ -133,14 +141,12 @@ def _mapper(reply: Reply, about: Resource, body: Resource) -> Resource:
     }
 
 
-def _openai_body(reply: Reply) -> Resource:
-    error = {"message": reply.message, "type": reply.type, "param": None, "code": reply.code}
-    return {"error": {**error, "request_id": "%REQ(X-REQUEST-ID)%"}}
+def _openai_error(reply: Reply) -> Resource:
+    return {"message": reply.message, "type": reply.type, "param": None, "code": reply.code}
 
 
 def _anthropic_body(reply: Reply) -> Resource:
-    error = {"type": reply.anthropic, "message": reply.message}
-    return {"type": "error", "error": error, "request_id": "%REQ(X-REQUEST-ID)%"}
+    return {"type": "error", "error": {"type": reply.anthropic, "message": reply.message}}
 
 
 def _retry_after(seconds: int) -> tuple[str, str]:
