@@ -83,6 +83,7 @@ def test_allowed_hosts_open_the_way_out_of_the_cluster_and_not_into_it(helm: Hel
         pytest.param("grpc://collector.observability:4317", 4317, id="a port"),
         pytest.param("http://collector.observability:4318/v1/traces", 4318, id="a port before a path"),
         pytest.param("grpc://collector.observability", 4317, id="OTLP's own"),
+        pytest.param("http://collector.observability/v1/traces", 4318, id="OTLP's own for HTTP"),
     ],
 )
 def test_traces_may_leave_by_their_endpoints_port(helm: Helm, endpoint: str, port: int) -> None:

@@ -9,7 +9,9 @@ from tests.envoy.envoy_process import validate
 from modelfleet.gateway.ir import Frame, Gateway, JwtProvider, Limit, Per, TokenPrice
 from modelfleet.gateway.render.bootstrap import static_bootstrap
 
-PROVIDERS = tuple(JwtProvider(name, f"https://{name}.example.com", f"https://{name}.example.com/k") for name in "ab")
+PROVIDERS = tuple(
+    JwtProvider(name, f"https://{name}.example.com", f"https://{name}.example.com/k", ("llm",)) for name in "ab"
+)
 TABLES = tuple(
     table(f"m{number}", limits=(Limit(per, requests_per_minute=5, reserved_tokens_per_minute=2**33),))
     for number, per in enumerate(Per)
@@ -20,9 +22,9 @@ TABLES = tuple(
     "frame",
     [
         pytest.param(Frame(), id="plain"),
-        pytest.param(Frame(access_log_sample_percent=5, tracing_endpoint="http://otel.invalid:4317"), id="gRPC"),
+        pytest.param(Frame(access_log_sample_percent=5, tracing_endpoint="grpc://otel.invalid"), id="gRPC"),
         pytest.param(
-            Frame(token_prices=(TokenPrice('a"]]\\', 1, 2),), tracing_endpoint="https://otel.invalid/x"), id="HTTPS"
+            Frame(token_prices=(TokenPrice('a"]]\\', 1, 2),), tracing_endpoint="http://otel.invalid/x"), id="HTTP"
         ),
     ],
 )

@@ -2,11 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 
+import grpc
 import pytest
 from tests.apiserver.waiting import eventually
 from tests.envoy.client_listener import KEYS, ClientListener, client_listener, table
+from tests.envoy.envoy_process import LOOPBACK
 from tests.envoy.stand_in_engine import USAGE, Answer, StandInEngine, events
 
 from modelfleet.gateway.ir import Attribution, Frame, Gateway, TokenPrice
@@ -179,19 +183,60 @@ def test_a_sample_leaves_out_no_error() -> None:
         assert not [request_id for request_id in good if request_id in gateway.envoy.log_text()]
 
 
-def test_spans_carry_on_the_clients_trace() -> None:
+Sent = list[tuple[str, bytes]]
+"""The path and the content of what a collector was sent."""
+
+
+@contextmanager
+def http_collector() -> Iterator[tuple[str, Callable[[], Sent]]]:
+    """Yield an endpoint that takes spans over HTTP, and what was sent to it."""
+    with StandInEngine() as collector:
+        yield f"http://{LOOPBACK}:{collector.port}", lambda: [(asked.path, asked.body) for asked in collector.asked]
+
+
+@contextmanager
+def grpc_collector() -> Iterator[tuple[str, Callable[[], Sent]]]:
+    """Do the same over gRPC."""
+    sent: Sent = []
+
+    class Everything(grpc.GenericRpcHandler):
+        def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+            def export(request: bytes, context: object) -> bytes:
+                del context
+                sent.append((details.method, request))
+                return b""
+
+            return grpc.unary_unary_rpc_method_handler(export)
+
+    server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=(Everything(),))
+    port = server.add_insecure_port(f"{LOOPBACK}:0")
+    server.start()
+    yield f"grpc://{LOOPBACK}:{port}", lambda: sent
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("collector", "path"),
+    [
+        pytest.param(http_collector, "/v1/traces", id="HTTP"),
+        pytest.param(grpc_collector, "/opentelemetry.proto.collector.trace.v1.TraceService/Export", id="gRPC"),
+    ],
+)
+def test_spans_carry_on_the_clients_trace(
+    collector: Callable[[], AbstractContextManager[tuple[str, Callable[[], Sent]]]], path: str
+) -> None:
     tables = {each.name: each for each in TABLES}
     trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    with StandInEngine() as collector:
-        frame = Frame(tracing_endpoint=f"http://127.0.0.1:{collector.port}")
-        with client_listener(Gateway(frame=frame, tables=tables, keys=KEYS)) as gateway:
+    with collector() as (endpoint, sent):
+        gateway_of = Gateway(frame=Frame(tracing_endpoint=endpoint), tables=tables, keys=KEYS)
+        with client_listener(gateway_of) as gateway:
             answer = gateway.ask(headers={"traceparent": f"00-{trace}-{span}-01"})
             onward = gateway.engine.last.headers["traceparent"]
             line = gateway.logged(answer.headers["x-request-id"])
-            sent = eventually(lambda: next(iter(collector.asked), None), "spans are sent")
+            sent_to, spans = eventually(lambda: next(iter(sent()), None), "spans are sent")
 
             assert onward.split("-")[1] == line["trace_id"] == trace
             assert onward.split("-")[2] != span
-            assert sent.path == "/v1/traces"
-            assert b"gen_ai.request.model" in sent.body
-            assert bytes.fromhex(trace) in sent.body
+            assert sent_to == path
+            assert b"gen_ai.request.model" in spans
+            assert bytes.fromhex(trace) in spans

@@ -114,5 +114,5 @@ app.kubernetes.io/component: gateway
 {{/* Of an OTLP endpoint: the port it names, or the protocol's own. */}}
 {{- define "modelfleet.gateway.tracingPort" -}}
 {{- $named := regexFind ":[0-9]+" (regexFind ":[0-9]+(/|$)" .) -}}
-{{- $named | empty | ternary "4317" (trimPrefix ":" $named) -}}
+{{- $named | empty | ternary (hasPrefix "http:" . | ternary "4318" "4317") (trimPrefix ":" $named) -}}
 {{- end -}}

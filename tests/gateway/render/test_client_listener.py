@@ -46,8 +46,8 @@ FRAMES = {
     "TLS": Frame(client_tls=True),
     "sampled": Frame(access_log_sample_percent=5),
     "priced": Frame(token_prices=(TokenPrice("chat", 15, 60), TokenPrice('a"]]\\b', 1, 2))),
-    "traced by gRPC": Frame(tracing_endpoint="http://otel.example.com:4317", tracing_sample_percent=10),
-    "traced by HTTPS": Frame(tracing_endpoint="https://otel.example.com/custom/traces"),
+    "traced by gRPC": Frame(tracing_endpoint="grpc://otel.example.com", tracing_sample_percent=10),
+    "traced by HTTP": Frame(tracing_endpoint="http://otel.example.com/custom/traces"),
 }
 
 

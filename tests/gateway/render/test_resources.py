@@ -13,7 +13,7 @@ KEY = ir.SecretKey("ns", "s", "k")
 PLACE = render.Place()
 SHARED = split((fleet("first"), 9), (fleet("second"), 1), sticky="x-session-id")
 EVERYTHING = ir.Gateway(
-    frame=ir.Frame(tracing_endpoint="http://collector.example.com:4317"),
+    frame=ir.Frame(tracing_endpoint="grpc://collector.example.com"),
     tables={
         one.name: one
         for one in (

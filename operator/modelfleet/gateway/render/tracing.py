@@ -9,7 +9,9 @@ from modelfleet.gateway.render.types import Resource, extension, typed
 
 CLUSTER = "otlp"
 SERVICE = "modelfleet-gateway"
-GRPC_PORT = 4317
+GRPC, HTTP = "grpc", "http"
+PORTS = {GRPC: 4317, HTTP: 4318}
+"""Of OTLP, where the endpoint names none."""
 TAGS = {
     "gen_ai.request.model": f"%REQ({MODEL})%",
     "gen_ai.usage.input_tokens": PROMPT_TOKENS,
@@ -41,11 +43,11 @@ def tracing(frame: Frame) -> Resource:
 
 
 def clusters(frame: Frame) -> dict[str, Resource]:
-    """Return the cluster that spans are sent to, by name: gRPC when the endpoint's port is 4317, else HTTP."""
+    """Return the cluster that spans are sent to, by name: by gRPC or HTTP, as the endpoint's scheme says."""
     if frame.tracing_endpoint is None:
         return {}
     parts = urlsplit(frame.tracing_endpoint)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else GRPC_PORT)
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     address = {"socket_address": {"address": host, "port_value": port}}
     cluster: Resource = {
         "name": CLUSTER,
@@ -57,29 +59,21 @@ def clusters(frame: Frame) -> dict[str, Resource]:
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
     }
-    return {CLUSTER: {**cluster, **_http2(port), **_tls(parts.scheme, host)}}
+    return {CLUSTER: {**cluster, **_http2(parts.scheme)}}
 
 
 def _exporter(frame: Frame) -> Resource:
     parts = urlsplit(frame.tracing_endpoint or "")
-    if (parts.port or GRPC_PORT) == GRPC_PORT:
+    if parts.scheme == GRPC:
         return {"grpc_service": {"envoy_grpc": {"cluster_name": CLUSTER}, "timeout": "1s"}}
     path = parts.path if parts.path not in {"", "/"} else "/v1/traces"
     uri = f"{parts.scheme}://{parts.netloc}{path}"
     return {"http_service": {"http_uri": {"uri": uri, "cluster": CLUSTER, "timeout": "1s"}}}
 
 
-def _http2(port: int) -> Resource:
-    if port != GRPC_PORT:
+def _http2(scheme: str) -> Resource:
+    if scheme != GRPC:
         return {}
     name = "extensions.upstreams.http.v3.HttpProtocolOptions"
     options = typed(name, explicit_http_config={"http2_protocol_options": {}})
     return {"typed_extension_protocol_options": {f"envoy.{name}": options}}
-
-
-def _tls(scheme: str, host: str) -> Resource:
-    if scheme != "https":
-        return {}
-    kind = "extensions.transport_sockets.tls.v3.UpstreamTlsContext"
-    context: Resource = {"validation_context": {"system_root_certs": {}}}
-    return {"transport_socket": extension("envoy.transport_sockets.tls", kind, sni=host, common_tls_context=context)}
