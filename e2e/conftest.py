@@ -20,13 +20,14 @@ from e2e.gateway import Gateway
 from e2e.lab import Lab, Progress, Request
 from e2e.lab.node_shape import NodeShape
 from e2e.operators import Untouched
+from e2e.provider import HOST
 from e2e.streams import Load
 
 ENGINE_VERSIONS = ("0.33.0", "0.17.1")
 LAB_NAME = os.environ.get("E2E_LAB", "e2e")
 SHAPE = NodeShape(gpus=32, cpu="768", memory="8Ti")
 """Four times the usual machine: stories wait at the same time where they can."""
-KEYED = ("clients", "routing", "keys", "elsewhere", "asleep", "steady", "conditions")
+KEYED = ("clients", "routing", "fallback", "keys", "elsewhere", "asleep", "steady", "conditions")
 """Of these namespaces, behind "gateway-", the operator may read the Secrets; files called alike have them."""
 LAST = (
     "test_draining.py",
@@ -64,7 +65,8 @@ def installed(lab: Lab) -> Lab:
         if lab.api.get(f"/api/v1/namespaces/{name}") is None:
             installation.make_models_namespace(lab, name)
     listed = f"secrets.namespaces={{{','.join(keyed)}}}"
-    installation.install_chart(lab, progress=progress, values=(listed,), with_gateway=True)
+    allowed = f"gateway.external.allowedHosts={{{HOST}}}"
+    installation.install_chart(lab, progress=progress, values=(listed, allowed), with_gateway=True)
     return lab
 
 

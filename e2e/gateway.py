@@ -166,8 +166,12 @@ class Burst:
     gateway: Gateway
     model: str
     headers: Sequence[Mapping[str, str]]
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """body has fields that differ from those of a short chat completion."""
     answers: list[Answer] = field(default_factory=list)
     """answers are in the order of *headers* once the context has ended."""
+    ended: int = 0
+    """ended is how many requests have their answer by now."""
     _started: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -180,7 +184,8 @@ class Burst:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Wait for the last answer, which is given up when the body failed."""
         if error:
-            self._loop.call_soon_threadsafe(self._asking.cancel)
+            with suppress(RuntimeError):  # that the loop is closed: the last answer is there already
+                self._loop.call_soon_threadsafe(self._asking.cancel)
         self._thread.join()
 
     def _run(self) -> None:
@@ -198,9 +203,10 @@ class Burst:
             return await asyncio.gather(*(self._ask(session, headers) for headers in self.headers))
 
     async def _ask(self, session: aiohttp.ClientSession, headers: Mapping[str, str]) -> Answer:
-        body = {"model": self.model, "messages": MESSAGES, "max_tokens": 4}
+        body = {"model": self.model, "messages": MESSAGES, "max_tokens": 4, **self.body}
         try:
             async with session.post(self._url, json=body, headers=headers) as answer:
+                self.ended += 1
                 return Answer(answer.status, await answer.text(), answer.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, TimeoutError) as error:
             return Answer(0, f"{type(error).__name__}: {error}")
@@ -242,9 +248,10 @@ def condition_of(thing: Json, kind: str) -> Json:
 
 
 def metrics(lab: Lab, pod: Json, port: int, path: str = "/metrics") -> dict[str, float]:
-    """Return the samples of a pod's page for Prometheus, by name and labels; empty while nobody answers."""
+    """Return the samples of a pod's page for Prometheus, by name and labels; empty while nobody answers in time."""
     url = f"http://{pod['status'].get('podIP')}:{port}{path}"
-    page = lab.run_in(["curl", "--silent", "--max-time", "5", url], check=False).stdout
+    found = lab.run_in(["curl", "--silent", "--max-time", "5", url], check=False)
+    page = "" if found.returncode else found.stdout
     lines = (line.rpartition(" ") for line in page.splitlines() if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
 

@@ -2,7 +2,7 @@
 Envoy under the name of its official distroless image: the stock program, the libraries it needs, and no shell.
 
 What the gateway does with the official image must work with this one, so nothing is here that is not there: no tools,
-the same user, the same entry point.
+the same user, the same entry point. It trusts one authority more, by which tests play hosts outside of the cluster.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import envoy
-from e2e.images import cache
+from e2e.images import authority, cache
 from e2e.images.archive import Image, Layer, write_layer
 from e2e.images.oci import digest_of, write_oci_archive
 from e2e.lab.commands import run
@@ -67,7 +67,7 @@ def _image(layer: Layer) -> Image:
 
 def _files(program: Path) -> Iterator[tuple[str, tuple[bytes, int]]]:
     yield _PROGRAM, (program.read_bytes(), 0o755)
-    yield str(_AUTHORITIES).lstrip("/"), (_AUTHORITIES.read_bytes(), 0o644)
+    yield str(_AUTHORITIES).lstrip("/"), (_AUTHORITIES.read_bytes() + authority.certificate(), 0o644)
     for library in _LIBRARY.findall(run(("ldd", program)).stdout):
         yield library.lstrip("/"), (Path(library).read_bytes(), 0o755)
     for name, text in _TEXTS.items():
@@ -77,5 +77,5 @@ def _files(program: Path) -> Iterator[tuple[str, tuple[bytes, int]]]:
 def _key(program: Path) -> str:
     with program.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256")
-    digest.update(f"{TAG} {_TEXTS}".encode())
+    digest.update(f"{TAG} {_TEXTS}".encode() + authority.certificate())
     return digest.hexdigest()[:12]

@@ -8,7 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from e2e.lab import audit, debian, fake_nodes, host, netns, node, processes, provision, start, stop, tools, waiting
+from e2e.lab import (
+    audit,
+    debian,
+    fake_nodes,
+    host,
+    netns,
+    network,
+    node,
+    processes,
+    provision,
+    start,
+    stop,
+    tools,
+    waiting,
+)
 from e2e.lab.cluster import Cluster, binary
 from e2e.lab.errors import LabError
 from e2e.lab.fake_nodes import FakeNodes
@@ -106,6 +120,10 @@ class Lab:
         """Move the calling thread to where pod and service addresses answer, while the body runs."""
         with netns.entered(self.layout):
             yield
+
+    def add_outside(self, host: str) -> str:
+        """Return the address at which pods find *host*, as if it were outside; who listens there is the caller's."""
+        return network.add_outside(self.layout, host)
 
     def load_image(self, archive: Path) -> None:
         """Give the node the images in the docker-save *archive*, under the names written in it."""

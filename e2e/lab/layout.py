@@ -60,6 +60,11 @@ class Layout:
         return self.root / "kubeconfig.inner"
 
     @property
+    def outside_hosts(self) -> Path:
+        """Hosts outside of the cluster that pods find, in the form of /etc/hosts."""
+        return self.root / "hosts"
+
+    @property
     def audit_log(self) -> Path:
         """One JSON event per write to the API server."""
         return self.logs / "audit.jsonl"

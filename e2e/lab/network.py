@@ -23,6 +23,7 @@ POD_RANGE = "10.244.0.0/16"
 SERVICE_RANGE = "10.96.0.0/16"
 KUBERNETES_SERVICE = "10.96.0.1"
 DNS_SERVICE = "10.96.0.10"
+OUTSIDE_ADDRESS = "192.0.2.10"
 
 _FIRST_LINK = 64
 _SLOTS = 64
@@ -60,6 +61,13 @@ def create(layout: Layout) -> None:
     )
     run(("ip", "-batch", "-"), stdin="\n".join(outside) + "\n")
     run(netns.command(layout, ("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")))
+
+
+def add_outside(layout: Layout, host: str) -> str:
+    """Return the address, of a range for examples (RFC 5737), at which pods find *host* from now on: on the node."""
+    run(netns.command(layout, ("ip", "address", "replace", f"{OUTSIDE_ADDRESS}/32", "dev", "node0")))
+    layout.outside_hosts.write_text(f"{OUTSIDE_ADDRESS} {host}\n")
+    return OUTSIDE_ADDRESS
 
 
 def remove(layout: Layout) -> None:

@@ -28,7 +28,8 @@ def kube_proxy(layout: Layout, binary: Path) -> Component:
 
 
 def coredns(layout: Layout, binary: Path) -> Component:
-    """Write CoreDNS's configuration and return it; it answers for the cluster and for nothing else."""
+    """Write CoreDNS's configuration and return it; it answers for the cluster, and for the hosts of `outside` alone."""
+    layout.outside_hosts.touch()
     corefile = layout.root / "Corefile"
     corefile.write_text(
         f"""\
@@ -39,6 +40,10 @@ def coredns(layout: Layout, binary: Path) -> Component:
     kubernetes cluster.local in-addr.arpa {{
         kubeconfig {layout.inner_kubeconfig}
         pods insecure
+    }}
+    hosts {layout.outside_hosts} {{
+        reload 1s
+        fallthrough
     }}
     cache 5
 }}

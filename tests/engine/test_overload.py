@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from aiohttp import ClientResponse
+import pytest
+from aiohttp import ClientResponse, ServerDisconnectedError
 from tests.engine.servers import InProcess, eventually, start_in_process
 
 _LONG = {"prompt": "x", "max_tokens": 60_000, "ignore_eos": True}
@@ -114,6 +115,23 @@ async def test_a_dead_engine_fails_streams_inside_their_200_and_health_with_503(
     assert '"code":500' in text
     assert (await servers[0].client.get("/health")).status == 503
     assert (await _post(servers[0])).status == 500
+
+
+async def test_requests_fail_as_they_are_told_and_health_stays(servers: list[InProcess]) -> None:
+    servers.append(await start_in_process(VLLM_STANDIN_FAULTS="1"))
+    client = servers[0].client
+    await client.post("/_standin/fail?how=429")
+    limited = (await _post(servers[0])).status
+    await client.post("/_standin/fail?how=reset")
+    with pytest.raises(ServerDisconnectedError):
+        await _post(servers[0])
+    await client.post("/_standin/fail?how=hang")
+    hanging = asyncio.ensure_future(_post(servers[0]))
+
+    assert limited == 429
+    assert (await client.get("/health")).status == 200
+    assert not hanging.done()
+    hanging.cancel()
 
 
 async def test_load_is_shared_between_ranks(servers: list[InProcess]) -> None:

@@ -8,6 +8,7 @@ from aiohttp import web
 from e2e.engine import log
 from e2e.engine.api import errors
 from e2e.engine.api.context import Context
+from e2e.engine.api.faults import failing
 from e2e.engine.api.handlers import Handler, Middleware, OnPrepare
 from e2e.engine.api.metrics import UNCOUNTED
 from e2e.engine.api.routes import routes
@@ -21,9 +22,8 @@ _GUARDS_MORE_SINCE = "0.30"
 def application(context: Context) -> web.Application:
     """Return the application that serves *context*."""
     most = int(context.settings.environment.get("VLLM_HTTP_MAX_REQUEST_BODY_SIZE") or _BODY_BYTES)
-    app = web.Application(
-        client_max_size=most, middlewares=[_counting(context), _answering_errors(context), _guarding(context)]
-    )
+    around = [_counting(context), _answering_errors(context), _guarding(context), failing(context)]
+    app = web.Application(client_max_size=most, middlewares=around)
     get, post = routes(context)
     for path, handler in get.items():
         app.router.add_get(path, handler)

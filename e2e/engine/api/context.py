@@ -28,6 +28,8 @@ class Context:
     started: int = field(default_factory=lambda: int(time.time()))
     requests: int = 0
     sleeping: bool = False
+    failing: str = ""
+    """How every request but those for health and metrics fails: a status, "reset" or "hang"; empty where none does."""
 
     @property
     def served_name(self) -> str:

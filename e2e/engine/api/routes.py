@@ -109,6 +109,7 @@ def _faults(context: Context) -> Routes:
         "/_standin/kill-engine": faults.kill_engine,
         "/_standin/kill-worker": faults.kill_worker,
         "/_standin/hang": faults.hang,
+        "/_standin/fail": faults.fail,
     }
 
 
