@@ -1,22 +1,31 @@
 """Official clients and curl work through the gateway unchanged."""
 
 import json
+import signal
+import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import anthropic
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from e2e.cluster import environment, eventually, small_fleet
+from e2e.cluster import Json, environment, eventually, small_fleet
 from e2e.gateway import CHAT, MESSAGES, Gateway, policy, rule, running, seconds_since
+from e2e.lab import netns
 
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What do you serve?"}]
 WEATHER: ChatCompletionToolParam = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
-STATIC = {"static": {"status": 503, "message": "Nobody is at home.", "retryAfterSeconds": 1}}
+HELLO: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Hello"}]
+LONG = 9000
+HTTP_ERROR = 22
+"""The exit code of curl for a status of 400 and more."""
+STATIC: Json = {"static": {"status": 503, "message": "Nobody is at home.", "retryAfterSeconds": 1}}
 NOTICED_SECONDS = 3.0
 """A second at most, in which an engine stops working for a client that went away, and two for looking at it."""
 
@@ -30,13 +39,15 @@ def serving(gateway: Gateway) -> Gateway:
         small_fleet("talker", engine=tools),
         small_fleet("embedder", model={"source": "hf://BAAI/bge-m3"}),
         small_fleet("nobody", replicas=0),
+        small_fleet("never", replicas=0),
+        policy("closed", rule("all", "never", fallback=(STATIC,))),
         policy("absent", rule("all", "nobody", fallback=(STATIC,))),
         policy("few", rule("all", "talker"), limits=[{"per": "User", "requestsPerMinute": 2}]),
         policy("chat", rule("all", "talker")),
     )
     for fleet in ("talker", "embedder"):
         gateway.namespace.wait_ready(fleet)
-    gateway.wait_programmed("absent", "few", "chat")
+    gateway.wait_programmed("absent", "closed", "few", "chat")
     return gateway
 
 
@@ -152,18 +163,51 @@ def test_openai_tries_again_when_it_is_told_to(serving: Gateway) -> None:
     assert answer.parse().model == "nobody"
 
 
-def test_an_engine_stops_working_for_a_client_that_went_away(serving: Gateway) -> None:
-    """Soon after the end of the stream, and long before the answer would have been complete."""
-    with serving.openai() as client:
+@contextmanager
+def openai_stream(gateway: Gateway) -> Iterator[None]:
+    """Read the beginning of a long answer with OpenAI's client, and close the stream when the body ends."""
+    with gateway.openai() as client:
         stream = client.chat.completions.create(
-            model="chat", messages=QUESTION, max_tokens=9000, extra_body={"ignore_eos": True}, stream=True
+            model="chat", messages=QUESTION, max_tokens=LONG, extra_body={"ignore_eos": True}, stream=True
         )
         next(iter(stream))
-        assert running(serving.namespace, "talker") == 1
-
+        yield
         stream.close()
-        closed = time.monotonic()
-        eventually(lambda: running(serving.namespace, "talker") == 0, seconds=10, what="an engine without work")
+
+
+@contextmanager
+def anthropic_stream(gateway: Gateway) -> Iterator[None]:
+    """Do the same with Anthropic's."""
+    with gateway.anthropic() as client:
+        stream = client.messages.create(
+            model="chat", max_tokens=LONG, messages=HELLO, extra_body={"ignore_eos": True}, stream=True
+        )
+        next(iter(stream))
+        yield
+        stream.close()
+
+
+@contextmanager
+def curl_stream(gateway: Gateway) -> Iterator[None]:
+    """Do the same with curl, which is ended as by Ctrl-C."""
+    body = {"model": "chat", "messages": MESSAGES, "max_tokens": LONG, "ignore_eos": True, "stream": True}
+    command = netns.command(gateway.lab.layout, curl(gateway, "--no-buffer", "-d", json.dumps(body)))
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith(b"data: ")
+        yield
+        process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("stream", [openai_stream, anthropic_stream, curl_stream])
+def test_an_engine_stops_working_for_a_client_that_went_away(
+    serving: Gateway, stream: Callable[[Gateway], AbstractContextManager[None]]
+) -> None:
+    """Soon after the end of the stream, and long before the answer would have been complete."""
+    with stream(serving):
+        eventually(lambda: running(serving.namespace, "talker") == 1, seconds=10, what="an engine at work")
+    closed = time.monotonic()
+    eventually(lambda: running(serving.namespace, "talker") == 0, seconds=10, what="an engine without work")
 
     assert seconds_since(closed) < NOTICED_SECONDS
 
@@ -171,8 +215,8 @@ def test_an_engine_stops_working_for_a_client_that_went_away(serving: Gateway) -
 def test_anthropic_messages(serving: Gateway) -> None:
     """Its key stands in a header of its own."""
     with serving.anthropic() as client:
-        answer = client.messages.create(model="chat", max_tokens=5, messages=[{"role": "user", "content": "Hello"}])
-        count = client.messages.count_tokens(model="chat", messages=[{"role": "user", "content": "Hello"}])
+        answer = client.messages.create(model="chat", max_tokens=5, messages=HELLO)
+        count = client.messages.count_tokens(model="chat", messages=HELLO)
 
     assert answer.usage.output_tokens == 5
     assert count.input_tokens > 0
@@ -182,7 +226,7 @@ def test_anthropic_streams(serving: Gateway) -> None:
     """All events arrive, in the shape that the client reads."""
     with (
         serving.anthropic() as client,
-        client.messages.stream(model="chat", max_tokens=20, messages=[{"role": "user", "content": "Hello"}]) as stream,
+        client.messages.stream(model="chat", max_tokens=20, messages=HELLO) as stream,
     ):
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
@@ -191,14 +235,33 @@ def test_anthropic_streams(serving: Gateway) -> None:
     assert final.stop_reason
 
 
+def test_anthropic_tools(serving: Gateway) -> None:
+    """A request with tools is taken as it is."""
+    tool: anthropic.types.ToolParam = {"name": "weather", "input_schema": {"type": "object", "properties": {}}}
+    with serving.anthropic() as client:
+        answer = client.messages.create(model="chat", max_tokens=5, messages=HELLO, tools=[tool])
+
+    assert answer.stop_reason
+
+
+def test_anthropic_tries_again_when_it_is_told_to(serving: Gateway) -> None:
+    """After a Retry-After, as often as its user allows; then the error is the gateway's, in Anthropic's shape."""
+    with serving.anthropic(max_retries=2) as client:
+        began = time.monotonic()
+        with pytest.raises(anthropic.InternalServerError, match="Nobody is at home") as refused:
+            client.messages.create(model="closed", max_tokens=1, messages=HELLO)
+
+    assert seconds_since(began) >= 2 * STATIC["static"]["retryAfterSeconds"] - 0.1
+    assert refused.value.response.headers["retry-after"] == "1"
+
+
 def test_anthropic_raises_what_it_should(serving: Gateway) -> None:
     """Errors of the gateway have Anthropic's shape on Anthropic's paths."""
-    hello: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Hello"}]
     with serving.anthropic(max_retries=0) as client, serving.anthropic("wrong", max_retries=0) as stranger:
         with pytest.raises(anthropic.AuthenticationError) as unknown:
-            stranger.messages.create(model="chat", max_tokens=5, messages=hello)
+            stranger.messages.create(model="chat", max_tokens=5, messages=HELLO)
         with pytest.raises(anthropic.NotFoundError, match="gpt-9") as missing:
-            client.messages.create(model="gpt-9", max_tokens=5, messages=hello)
+            client.messages.create(model="gpt-9", max_tokens=5, messages=HELLO)
 
     bodies = [json.loads(error.value.response.content) for error in (unknown, missing)]
     assert [body["type"] for body in bodies] == ["error", "error"]
@@ -207,11 +270,30 @@ def test_anthropic_raises_what_it_should(serving: Gateway) -> None:
 
 def test_curl(serving: Gateway) -> None:
     """Without a client library, as in the documentation."""
-    body = json.dumps({"model": "chat", "messages": MESSAGES, "max_tokens": 3})
-    headers = ("-H", f"Authorization: Bearer {serving.key}", "-H", "Content-Type: application/json")
-    answer = serving.lab.run_in(["curl", "-sS", "--fail-with-body", serving.origin + CHAT, *headers, "-d", body])
+    body = {"model": "chat", "messages": MESSAGES, "max_tokens": 3}
+    answer = serving.lab.run_in(curl(serving, "-d", json.dumps(body)))
+    streamed = serving.lab.run_in(curl(serving, "-d", json.dumps(body | {"stream": True})))
+    events = [line for line in streamed.stdout.splitlines() if line]
 
     assert json.loads(answer.stdout)["choices"]
+    assert all(line.startswith("data: ") for line in events)
+    assert events[-1] == "data: [DONE]"
+
+
+def test_curl_fails_with_what_it_should(serving: Gateway) -> None:
+    """With the status as its exit code says, and the reason in OpenAI's shape."""
+    unknown = serving.lab.run_in(curl(serving, "-d", json.dumps({"model": "gpt-9"})), check=False)
+    broken = serving.lab.run_in(curl(serving, "-d", "model=chat"), check=False)
+
+    assert (unknown.returncode, broken.returncode) == (HTTP_ERROR, HTTP_ERROR)
+    assert json.loads(unknown.stdout)["error"]["code"] == "model_not_found"
+    assert json.loads(broken.stdout)["error"]["type"] == "invalid_request_error"
+
+
+def curl(gateway: Gateway, *arguments: str) -> list[str]:
+    """Return the command of the documentation."""
+    headers = ("-H", f"Authorization: Bearer {gateway.key}", "-H", "Content-Type: application/json")
+    return ["curl", "-sS", "--fail-with-body", gateway.origin + CHAT, *headers, *arguments]
 
 
 def spend(client: openai.OpenAI) -> None:
