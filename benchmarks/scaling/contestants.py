@@ -29,7 +29,7 @@ class Contestant:
     grid: tuple[Options, ...] = ()
     """What `python -m benchmarks.scaling.tuning` tries on the tuning seed."""
     tuned: Options | None = None
-    """The best of the grid: the smallest mean J over all scenarios of the tuning seed."""
+    """The best of the grid: the smallest mean J over the tuning loads and the tuning seed."""
 
     def scaler(self, options: Options) -> MakeScaler:
         """Return the maker of its scaler with *options*."""

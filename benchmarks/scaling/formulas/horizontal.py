@@ -30,8 +30,8 @@ class Stabilized:
     ups: Window = field(init=False)
 
     def __post_init__(self) -> None:
-        self.downs = Window(self.down_seconds or 1e-9)
-        self.ups = Window(self.up_seconds or 1e-9)
+        self.downs = Window(self.down_seconds)
+        self.ups = Window(self.up_seconds)
 
     def size(self, wanted: int, current: int, now: float) -> int:
         """Return the size after stabilization, rates and bounds."""

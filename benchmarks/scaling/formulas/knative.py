@@ -30,7 +30,7 @@ class Knative:
     most_in_panic: int = 0
 
     def __post_init__(self) -> None:
-        self.delayed = Window(self.delay_seconds or 1e-9)
+        self.delayed = Window(self.delay_seconds)
 
     def size(self, seen: Seen, now: float) -> Verdict:
         """Return the size of the stable or the panic mode."""

@@ -51,9 +51,9 @@ class Window:
         self.items: list[tuple[float, float]] = []
 
     def add(self, now: float, value: float) -> None:
-        """Add a value, and forget those that are too old."""
+        """Add a value, and forget those that are too old, but not the last."""
         self.items.append((now, value))
-        while self.items[0][0] <= now - self.seconds:
+        while len(self.items) > 1 and self.items[0][0] <= now - self.seconds:
             self.items.pop(0)
 
     @property
