@@ -17,6 +17,7 @@ MORE = (
     ApiKey(ALINA, scope="models/people", user="alina", team="red"),
     ApiKey(LONER, scope="models/people", user="loner"),
 )
+CROWD = tuple(ApiKey(f"key-of-one-of-many-{i}", scope="models/people", user=f"one-{i}") for i in range(50))
 
 
 def limited(name: str, *limits: Limit, required: bool = True, also: tuple[str, ...] = ()) -> RouteTable:
@@ -32,13 +33,14 @@ TABLES = (
     limited("tokens-2", Limit(Per.USER, reserved_tokens_per_minute=1000, default_max_tokens=300)),
     limited("hostile", Limit(Per.USER, reserved_tokens_per_minute=10, default_max_tokens=1)),
     limited("both", Limit(Per.USER, requests_per_minute=2), Limit(Per.TEAM, requests_per_minute=3)),
+    limited("crowded", Limit(Per.USER, requests_per_minute=1)),
     limited("free"),
 )
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[ClientListener]:
-    with client_listener(Gateway(tables={each.name: each for each in TABLES}, keys=(*KEYS, *MORE))) as running:
+    with client_listener(Gateway(tables={each.name: each for each in TABLES}, keys=(*KEYS, *MORE, *CROWD))) as running:
         yield running
 
 
@@ -61,6 +63,13 @@ def test_a_team_has_one_budget_and_who_has_none_shares_one_too(gateway: ClientLi
 def test_each_name_of_a_table_has_its_budget_for_everybody(gateway: ClientListener) -> None:
     assert statuses(gateway, "model", ALICE, 2) + statuses(gateway, "model", CARL, 2) == [200, 200, 200, 429]
     assert statuses(gateway, "model-too", ALICE, 1) == [200]
+
+
+def test_many_users_have_a_budget_each_at_the_same_time(gateway: ClientListener) -> None:
+    """Envoy by itself remembers twenty."""
+    rounds = [[gateway.ask("crowded", key=one.key).status_code for one in CROWD] for _ in range(2)]
+
+    assert rounds == [[200] * len(CROWD), [429] * len(CROWD)]
 
 
 def test_callers_without_credentials_share_one_budget(gateway: ClientListener) -> None:
