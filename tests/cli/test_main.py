@@ -32,7 +32,7 @@ def test_help_has_an_example_and_the_exit_codes(arguments: tuple[str, ...]) -> N
     assert "Exit codes: 0 when all is well, 1 when" in result.output
 
 
-@pytest.mark.parametrize("name", ["validate", "render", "fit", "crds"])
+@pytest.mark.parametrize("name", ["validate", "render", "fit", "simulate", "crds"])
 def test_commands_that_print_data_offer_json_and_yaml(name: str) -> None:
     assert "-o, --output [json|yaml]" in modelfleet(name, "--help").output
 

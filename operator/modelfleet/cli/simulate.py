@@ -33,7 +33,7 @@ SIMULATED = "modelfleet"
     name="simulate",
     epilog=epilog(
         "modelfleet simulate -f manifests/samples/llama-8b.yaml --shape wave:mean=20,swing=0.8 --html report.html",
-        "modelfleet simulate -f fleet.yaml --trace docs/traces/morning.csv -o json",
+        "modelfleet simulate -f fleet.yaml --trace docs/traces/morning.csv --copies 50 -o json",
         found="1 when something was wrong with the fleet or the trace",
     ),
 )
@@ -44,6 +44,13 @@ SIMULATED = "modelfleet"
     "--trace",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Requests as CSV: arrival_seconds,prompt_tokens,output_tokens[,prefix,prefix_tokens].",
+)
+@click.option(
+    "--copies",
+    type=click.IntRange(1, 100_000),
+    default=1,
+    show_default=True,
+    help="How many requests each one of the trace stands for; they come within 10 s.",
 )
 @click.option("--shape", help=f"Requests made of a shape; rates are per second, times are minutes. {SHAPES_HELP}")
 @click.option(
@@ -140,7 +147,7 @@ def _planned(paths: tuple[str, ...], more: tuple[str, ...], name: str | None, su
 
 def _demand(asked: dict[str, Any]) -> Demand:
     if asked["trace"]:
-        return from_file(asked["trace"])
+        return from_file(asked["trace"], copies=asked["copies"], seed=asked["seed"])
     return from_words(
         asked["shape"],
         minutes=asked["minutes"],

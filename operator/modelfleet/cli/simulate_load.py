@@ -13,6 +13,7 @@ from modelfleet.scaling.simulation.loads import (
     Shape,
     TraceError,
     constant,
+    copied,
     diurnal,
     on_off,
     ramp,
@@ -56,13 +57,16 @@ class Demand:
     duration_seconds: float
 
 
-def from_file(path: Path) -> Demand:
-    """Return the requests of a trace."""
+def from_file(path: Path, *, copies: int, seed: int) -> Demand:
+    """Return the requests of a trace, each *copies* times."""
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             requests = read_trace(lines)
     except (TraceError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{path}: {error}") from error
+    if len(requests) * copies > MOST_REQUESTS:
+        raise click.UsageError(f"a load must have at most {MOST_REQUESTS} requests: lower `--copies`")
+    requests = copied(requests, copies=copies, seed=seed)
     return Demand(name=path.name, requests=requests, duration_seconds=requests[-1].arrival + 1.0)
 
 

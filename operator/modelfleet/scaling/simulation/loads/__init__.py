@@ -1,6 +1,7 @@
 """Requests to simulate: made from a shape and a mix of lengths, or read from a trace."""
 
 from modelfleet.scaling.simulation.loads.arrivals import Burstiness, arrivals
+from modelfleet.scaling.simulation.loads.copies import copied
 from modelfleet.scaling.simulation.loads.lengths import CHAT, DOCUMENTS, Lengths, Mix, shifting, steady
 from modelfleet.scaling.simulation.loads.made import Load, requests_of
 from modelfleet.scaling.simulation.loads.sessions import Sessions, session_requests
@@ -20,6 +21,7 @@ __all__ = [
     "arrivals",
     "as_trace",
     "constant",
+    "copied",
     "diurnal",
     "on_off",
     "ramp",

@@ -7,7 +7,7 @@ session; without `prefix_tokens` all of the prompt counts as shared.
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from modelfleet.scaling.simulation.request import Request
 
@@ -40,12 +40,13 @@ def read_trace(lines: Iterable[str]) -> tuple[Request, ...]:
     return tuple(sorted(requests, key=lambda request: request.arrival))
 
 
-def as_trace(requests: Iterable[Request]) -> str:
+def as_trace(requests: Sequence[Request]) -> str:
     """Return *requests* as a trace; times are rounded to milliseconds."""
-    rows = [",".join((*COLUMNS, *OPTIONAL))]
+    shares = any(one.prefix for one in requests)
+    rows = [",".join((*COLUMNS, *OPTIONAL) if shares else COLUMNS)]
     for one in requests:
-        shared = f"{one.prefix},{one.prefix_tokens}" if one.prefix else ","
-        rows.append(f"{one.arrival:.3f},{one.prompt},{one.output},{shared}")
+        shared = (f",{one.prefix},{one.prefix_tokens}" if one.prefix else ",,") if shares else ""
+        rows.append(f"{one.arrival:.3f},{one.prompt},{one.output}{shared}")
     return "\n".join(rows) + "\n"
 
 
