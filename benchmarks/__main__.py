@@ -5,7 +5,8 @@ import sys
 from e2e.lab import Progress
 
 from benchmarks import idle, many_fleets, spec_change
-from benchmarks.gateway import affinity, burst, changes, cpu, litellm, many_models, starting, streams
+from benchmarks.gateway import affinity, burst, changes, cpu, litellm, many_models, starting, steady, streams
+from benchmarks.scaling import speed as simulation
 from benchmarks.scaling import table as scaling
 
 BENCHMARKS = {
@@ -19,6 +20,8 @@ BENCHMARKS = {
     "gateway-changes": (changes.run, "how soon policies, endpoints and keys are in effect, with 1,000 models"),
     "gateway-scale": (many_models.run, "processor time of a request with 1,000 models, against 10"),
     "gateway-start": (starting.run, "an operator that starts with 5,000 models, until a request is answered"),
+    "gateway-steady": (steady.run, "streams on real pods while everything around them changes (about 12 minutes)"),
+    "simulation-speed": (simulation.run, "processor time of a simulated hour of 45 requests a second on 20 replicas"),
     "scaling": (
         scaling.run,
         "our scaler against those of products, on simulated fleets (about 15 minutes of one core)",

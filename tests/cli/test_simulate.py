@@ -120,6 +120,14 @@ def test_bad_trace_is_told_with_its_line(tmp_path: Path) -> None:
     assert 'trace.csv: line 3: `prompt_tokens` must be a number from 1 to 10000000, found "many"' in result.output
 
 
+def test_example_of_the_library_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (TRACES.parent / "simulate.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(example, {})  # noqa: S102 - our own page
+
+    assert capsys.readouterr().out.startswith("Score(requests=")
+
+
 def test_fleet_that_cannot_start_is_refused() -> None:
     result = simulated(*SHORT, fleet=SCALED.replace("Llama-3.1-8B-Instruct", "Llama-3.1-405B-Instruct"))
 
