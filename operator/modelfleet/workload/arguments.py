@@ -16,7 +16,7 @@ from modelfleet.api.v1alpha1.cache_policy import EngineCache
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.api.v1alpha1.model_deployment.engine import Engine, Speculative
 from modelfleet.api.v1alpha1.model_deployment.model import Adapter, scheme_of
-from modelfleet.workload import rollout
+from modelfleet.workload import rollout, traces
 from modelfleet.workload.sources import Source, is_streamed, locate
 
 MODEL_PATH = "/models/model"
@@ -95,7 +95,9 @@ def reserved_rank(adapters: Sequence[Adapter]) -> int:
     return next(rank for rank in (0, *LORA_RANKS) if rank >= largest)
 
 
-def declared(fleet: ModelDeployment, cache: EngineCache | None, *, tensor_parallel_size: int) -> tuple[Argument, ...]:
+def declared(
+    fleet: ModelDeployment, cache: EngineCache | None, *, tensor_parallel_size: int, traces_to: str | None = None
+) -> tuple[Argument, ...]:
     """Return every argument a typed field or the operator wants, before the version has its say."""
     engine = fleet.spec.engine
     return (
@@ -110,6 +112,7 @@ def declared(fleet: ModelDeployment, cache: EngineCache | None, *, tensor_parall
         *_loading(fleet),
         Argument("--shutdown-timeout", (str(rollout.drain_seconds(fleet)),)),
         Argument("--disable-access-log-for-endpoints", ("/health,/metrics",)),
+        *([Argument(traces.FLAG, (traces_to,))] if traces_to else []),
     )
 
 

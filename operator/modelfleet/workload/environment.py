@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from modelfleet.api.catalogue.engine_version import EngineVersion
+from modelfleet.workload import traces
 from modelfleet.workload.plan import Plan
 from modelfleet.workload.volumes import CACHE_PATH
 
@@ -31,6 +32,8 @@ def _own(plan: Plan) -> Iterator[Variable]:
     yield _variable("VLLM_NO_USAGE_STATS", "1")
     if plan.flags.version >= ACCEPTS_ANY_NAME:
         yield _variable("VLLM_SKIP_MODEL_NAME_VALIDATION", "1")
+    if sent_to := traces.endpoint(plan.setting.platform, plan.flags.version):
+        yield from (_variable(*each) for each in traces.variables(sent_to, plan.fleet.canonical_name))
 
 
 def _token(plan: Plan) -> Iterator[Variable]:

@@ -23,6 +23,7 @@ from modelfleet.api.conditions import ConditionType, Finding, Reason
 from modelfleet.api.platform import FleetNetwork, Platform
 from modelfleet.api.v1alpha1.cache_policy import EngineCache
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.workload import traces
 from modelfleet.workload.arguments import Argument, adapters_at_once, command_line, declared, reserved_rank
 from modelfleet.workload.sizing import Sized, size
 
@@ -115,7 +116,8 @@ def plan(
             Finding(ConditionType.ACCEPTED, "False", sized.finding.reason, sized.finding.message), sized.finding
         )
     flags = EngineFlags.for_version(version)
-    wanted = declared(fleet, cache, tensor_parallel_size=sized.tensor_parallel_size)
+    sent_to = traces.endpoint(setting.platform, version)
+    wanted = declared(fleet, cache, tensor_parallel_size=sized.tensor_parallel_size, traces_to=sent_to)
     if refusal := _refused_arguments(fleet, wanted, flags):
         return refusal
     words = tuple(command_line(fleet, wanted, has_flag=flags.has))

@@ -5,6 +5,7 @@ from typing import Any
 
 from modelfleet.api.names import ENGINE_PORT
 from modelfleet.api.platform import Peer
+from modelfleet.workload import traces
 from modelfleet.workload.labels import metadata, pod_selector
 from modelfleet.workload.plan import Plan
 
@@ -21,7 +22,7 @@ def network_policy(plan: Plan) -> dict[str, Any] | None:
     Return the policy, or None where the platform writes its own.
 
     Only the platform's peers and the fleet's own pods reach the engine port: vLLM's own API key guards few of its
-    paths. Engines reach DNS, and TCP 443 outside the cluster.
+    paths. Engines reach DNS, TCP 443 outside the cluster, and where they send traces.
     """
     network = plan.setting.platform.network
     if not network.enabled:
@@ -43,9 +44,15 @@ def network_policy(plan: Plan) -> dict[str, Any] | None:
             "egress": [
                 {"ports": DNS_PORTS},
                 {"ports": HTTPS, "to": _outside(network.cluster_cidrs, network.egress_cidrs)},
+                *_to_traces(plan),
             ],
         },
     }
+
+
+def _to_traces(plan: Plan) -> list[dict[str, Any]]:
+    sent_to = traces.endpoint(plan.setting.platform, plan.flags.version)
+    return [{"ports": [{"protocol": "TCP", "port": traces.port(sent_to)}]}] if sent_to else []
 
 
 def _peer(peer: Peer) -> dict[str, Any]:
