@@ -9,12 +9,15 @@ from contextlib import AbstractContextManager, contextmanager
 import grpc
 import pytest
 from tests.apiserver.waiting import eventually
+from tests.envoy import routing
 from tests.envoy.client_listener import KEYS, ClientListener, client_listener, table
+from tests.envoy.engines import engines
 from tests.envoy.envoy_process import LOOPBACK
 from tests.envoy.stand_in_engine import USAGE, Answer, StandInEngine, events
 
 from modelfleet.gateway.ir import Attribution, Frame, Gateway, TokenPrice
 
+POOL = routing.pool("silent")
 SECRET = "the-words-of-a-prompt"
 TABLES = (
     table("chat", attribution=Attribution("x-feature", "x-prompt-version")),
@@ -240,3 +243,24 @@ def test_spans_carry_on_the_clients_trace(
             assert sent_to == path
             assert b"gen_ai.request.model" in spans
             assert bytes.fromhex(trace) in spans
+
+
+def test_a_client_that_went_away_is_logged_without_tokens() -> None:
+    with engines() as started:
+        engine = started.engine("silent")
+        engine.reset(mode="hang")
+        served = routing.gateway([routing.table("chat", routing.rule(routing.to(routing.fleet("silent"))))], [POOL])
+        with routing.gate(served, {"silent": [engine.port]}) as gate:
+            with gate.leave_open("chat"):
+                eventually(lambda: engine.running, "the engine works")
+            eventually(lambda: not engine.running, "the engine is told")
+            line = eventually(lambda: _line_of(gate), "the request is logged")
+
+    assert (line["model"], line["status"], line["flags"]) == ("chat", 0, "DC")
+    assert not [name for name in line if name.endswith("_tokens")]
+
+
+def _line_of(gate: routing.Gate) -> dict[str, object] | None:
+    gate.envoy.post("/reopen_logs")
+    lines = [line for line in gate.envoy.log_text().splitlines() if line.startswith('{"') and '"request_id"' in line]
+    return dict(json.loads(lines[-1])) if lines else None
