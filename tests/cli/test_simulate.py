@@ -11,7 +11,7 @@ from tests.cli.running import FLEET, modelfleet
 
 TRACES = Path(__file__).parents[2] / "docs" / "traces"
 SCALED = f"{FLEET}  autoscaling: {{minReplicas: 1, maxReplicas: 6, mode: Advisory}}\n"
-SHORT = ("--shape", "constant:rate=2", "--minutes", "2")
+SHORT = ("--shape", "constant:rate=2", "--minutes", "1")
 
 
 def simulated(*arguments: str | Path, fleet: str = SCALED) -> Result:
