@@ -6,6 +6,7 @@ from e2e.lab import Progress
 
 from benchmarks import idle, many_fleets, spec_change
 from benchmarks.gateway import affinity, burst, changes, cpu, litellm, many_models, starting, steady, streams
+from benchmarks.scaling import ours as our_scaler
 from benchmarks.scaling import speed as simulation
 from benchmarks.scaling import table as scaling
 
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "gateway-start": (starting.run, "an operator that starts with 5,000 models, until a request is answered"),
     "gateway-steady": (steady.run, "streams on real pods while everything around them changes (about 12 minutes)"),
     "simulation-speed": (simulation.run, "processor time of a simulated hour of 45 requests a second on 20 replicas"),
+    "scaling-ours": (our_scaler.run, "our scaler on simulated fleets, scenario by scenario (about a minute)"),
     "scaling": (
         scaling.run,
         "our scaler against those of products, on simulated fleets (about 15 minutes of one core)",
