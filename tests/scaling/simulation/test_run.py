@@ -1,5 +1,6 @@
 """Pods come and go as they do in a cluster, and what the scaler sees of them is what a cluster would show."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from tests.scaling.simulation.fleets import MODEL, Scripted, made
 
 from modelfleet.scaling import NotReady, Slo
 from modelfleet.scaling.simulation.faults import Faults
+from modelfleet.scaling.simulation.fleet import ColdStart
 from modelfleet.scaling.simulation.loads import constant, on_off, step
 from modelfleet.scaling.simulation.request import Request
 from modelfleet.scaling.simulation.run import EPOCH, Run, simulate
@@ -155,3 +157,19 @@ def test_pods_without_a_node_wait_and_cost_nothing() -> None:
 
     assert [pod.not_ready for pod in scaler.at(200).pods] == [None, None, NotReady.UNSCHEDULABLE]
     assert hours(run) == pytest.approx(2 * 300 / 3600, rel=0.01)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_a_scaler_wants_no_request_is_lost_and_no_pod_too_many(seed: int) -> None:
+    chance = random.Random(seed)
+    wishes = [chance.randrange(12) for _ in range(40)]
+    run = simulate(
+        replace(MODEL, first_size=2, cold_start=ColdStart(mean_seconds=20, variation=0.3), hold_seconds=1e6),
+        made(constant(4), minutes=3, seed=seed),
+        Scripted(lambda at: wishes[int(at // 5) % 40]),
+        duration_seconds=180,
+    )
+
+    assert all(sample.serving + sample.loading + sample.draining <= MODEL.max_replicas for sample in run.samples)
+    assert all(one.finished_at >= one.first_token_at > 0 for one in run.sequences)
+    assert all(pod.gone_at is None or not pod.replica.outstanding for pod in run.pods)
