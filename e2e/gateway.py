@@ -112,11 +112,8 @@ class Gateway:
         return metrics(self.lab, pod, HEALTH_PORT, "/stats/prometheus")
 
     def updates(self) -> dict[str, float]:
-        """Return how many updates of its configuration each pod has taken, by the pod's name."""
-        return {
-            name_of(pod): sum(value for name, value in self.statistics(pod).items() if "update_success" in name)
-            for pod in self.pods()
-        }
+        """Return how many updates of its configuration each pod has taken, those of addresses left out."""
+        return {name_of(pod): sum(_updates(self.statistics(pod))) for pod in self.pods()}
 
     def keys(self, team: str = "") -> Json:
         """Return the Secret with `key`, which belongs to *team*."""
@@ -245,6 +242,13 @@ def condition_of(thing: Json, kind: str) -> Json:
     """Return an object's condition, empty while there is none."""
     conditions = thing.get("status", {}).get("conditions", ())
     return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def _updates(statistics: Mapping[str, float]) -> Iterator[float]:
+    """Yield the updates of each kind; the marker of a version, which goes before those of addresses too, is runtime."""
+    for name, value in statistics.items():
+        if "update_success" in name and not name.startswith(("envoy_cluster_update", "envoy_runtime_update")):
+            yield value
 
 
 def metrics(lab: Lab, pod: Json, port: int, path: str = "/metrics") -> dict[str, float]:
