@@ -1,7 +1,7 @@
 """One JSON line for each request on standard output, and the counters and histograms per model; no text of a prompt."""
 
 from modelfleet.gateway.ir import Frame, RouteTable
-from modelfleet.gateway.render.filters.usage import CACHED, COMPLETION, FOUND, PROMPT, count_of
+from modelfleet.gateway.render.filters.usage import CACHED, COMPLETION, PROMPT, expression, found, is_found
 from modelfleet.gateway.render.headers import (
     COMPLETION_PRICE,
     FEATURE,
@@ -24,11 +24,6 @@ EVERYTHING = 100
 MOST_COUNTERS = 50000
 MOST_HISTOGRAMS = 20000
 """Of each statistic, whatever names models and teams get; beyond that Envoy counts none."""
-
-PROMPT_TOKENS = f"%TYPED_CEL({FOUND}.{PROMPT})%"
-COMPLETION_TOKENS = f"%TYPED_CEL({FOUND}.{COMPLETION})%"
-CACHED_TOKENS = f"%TYPED_CEL({FOUND}.{CACHED})%"
-"""Null where the engine named none. Typed, because `%CEL` would make texts of numbers."""
 
 TIME_TO_FIRST_TOKEN = "%COMMON_DURATION(DS_RX_END:US_RX_BODY_BEG:ms)%"  # noqa: S105 (no secret)
 """From the end of the request to the first byte of the answer's body; headers come before the first token."""
@@ -54,9 +49,9 @@ FIELDS = {
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
-    "prompt_tokens": PROMPT_TOKENS,
-    "completion_tokens": COMPLETION_TOKENS,
-    "cached_tokens": CACHED_TOKENS,
+    "prompt_tokens": found(PROMPT),
+    "completion_tokens": found(COMPLETION),
+    "cached_tokens": found(CACHED),
     "ttft_ms": TIME_TO_FIRST_TOKEN,
     "receive_ms": "%COMMON_DURATION(DS_RX_BEG:DS_RX_END:ms)%",
     "gateway_ms": "%COMMON_DURATION(DS_RX_END:US_TX_BEG:ms)%",
@@ -92,7 +87,7 @@ def attribution(table: RouteTable) -> list[Resource]:
 def _cost() -> str:
     """Return what a request cost; null where the model has no price or the engine named no usage."""
     parts = ((PROMPT, PROMPT_PRICE), (COMPLETION, COMPLETION_PRICE))
-    terms = (f"double({FOUND}.{tokens}) * double(request.headers['{price}'])" for tokens, price in parts)
+    terms = (f"{expression(tokens)} * double(request.headers['{price}'])" for tokens, price in parts)
     return f"%TYPED_CEL(({' + '.join(terms)}) / 1000000.0)%"
 
 
@@ -119,15 +114,16 @@ def _statistics() -> list[Resource]:
     model, team = _tag("model", f"%REQ({MODEL})%"), _tag("team", f"%REQ({TEAM})%")
     code = _tag("code", "%RESPONSE_CODE%")
     tokens = [
-        _stat(name, model, team, value_format=count_of(field))
-        for name, field in (("prompt_tokens", PROMPT), ("completion_tokens", COMPLETION))
+        _logger(name, is_found(name), counters=[_stat(name, model, team, value_format=found(name))])
+        for name in (PROMPT, COMPLETION)
     ]
     duration = _stat("duration_ms", model, value_format="%DURATION%", unit="Milliseconds")
     first_token = _stat("ttft_ms", model, value_format=TIME_TO_FIRST_TOKEN, unit="Milliseconds")
     requests = _stat("requests", model, team, code, value_fixed="1")
     return [
         _logger("requests", {}, counters=[requests], histograms=[duration]),
-        _logger("answers", _is("EQ", OK), counters=tokens, histograms=[first_token]),
+        _logger("answers", _is("EQ", OK), histograms=[first_token]),
+        *tokens,
     ]
 
 

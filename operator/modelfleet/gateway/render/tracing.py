@@ -3,7 +3,8 @@
 from urllib.parse import urlsplit
 
 from modelfleet.gateway.ir import Frame
-from modelfleet.gateway.render.access_log import COMPLETION_TOKENS, PROMPT_TOKENS, TIME_TO_FIRST_TOKEN
+from modelfleet.gateway.render.access_log import TIME_TO_FIRST_TOKEN
+from modelfleet.gateway.render.filters.usage import COMPLETION, PROMPT, found
 from modelfleet.gateway.render.headers import FEATURE, MODEL, PROMPT_VERSION, TEAM, USER
 from modelfleet.gateway.render.types import Resource, extension, typed
 
@@ -14,8 +15,8 @@ PORTS = {GRPC: 4317, HTTP: 4318}
 """Of OTLP, where the endpoint names none."""
 TAGS = {
     "gen_ai.request.model": f"%REQ({MODEL})%",
-    "gen_ai.usage.input_tokens": PROMPT_TOKENS,
-    "gen_ai.usage.output_tokens": COMPLETION_TOKENS,
+    "gen_ai.usage.input_tokens": found(PROMPT),
+    "gen_ai.usage.output_tokens": found(COMPLETION),
     "enduser.id": f"%REQ({USER})%",
     "modelfleet.team": f"%REQ({TEAM})%",
     "modelfleet.feature": f"%REQ({FEATURE})%",

@@ -1,34 +1,45 @@
 """How many tokens an answer used, as the engine says in its `usage`, for the log and the counters."""
 
+from functools import cache
+from importlib.resources import files
+
+from modelfleet.gateway.render.filters.body import NAMESPACE
 from modelfleet.gateway.render.types import Resource, extension
 
-FOUND = "metadata.typed_filter_metadata['envoy.ai.token_usage']"
-"""Where the filter leaves the counts: a CEL expression."""
-IS_FOUND = "'envoy.ai.token_usage' in metadata.typed_filter_metadata"
-PROMPT, COMPLETION, CACHED = "input_tokens", "output_tokens", "input_token_details.cached_tokens"
-"""The fields below `FOUND`."""
+NAME = "usage"
+PROMPT, COMPLETION, CACHED = "prompt_tokens", "completion_tokens", "cached_tokens"
 
 
 def usage() -> Resource:
     """
     Return the filter that reads `usage` from answers, JSON or events, whatever their size.
 
-    Measured with Envoy 1.40: it buffers nothing (a JSON answer of 42 MB passes and leaves memory as it was; with
-    `json_to_metadata` it is 500, because that filter holds the whole answer), changes no byte, and with this protocol
-    also knows the names that responses and messages have for tokens. Of a stream of Anthropic's it reads the event at
-    the end alone, so the prompt's tokens are missing where only the first event has them. It is marked as work in
-    progress, like `sse_to_metadata`.
+    It holds back nothing and changes no byte. Counted with Envoy 1.40 (instructions of a request, in thousands, of 644
+    for a JSON answer and 923 for a stream of 16 events with everything on): Envoy's own `ai_protocol_manager`, with the
+    CEL expressions that what it finds takes to read, 170 and 420; this script a fifth of that. `json_to_metadata`
+    answers 500 where an answer is greater than its buffer.
     """
-    found = {"include_unconfigured_routes": True, "default_llm_protocol": "OPENAI_CHAT_COMPLETIONS"}
-    kind = "extensions.filters.http.ai_protocol_manager.v3.AiProtocolManager"
-    return extension("usage", kind, response_handling={"token_usage": found})
+    code = {"inline_string": _source()}
+    return extension(NAME, "extensions.filters.http.lua.v3.Lua", default_source_code=code)
 
 
-def count_of(field: str) -> str:
-    """
-    Return the format of *field* as a number for a counter: 0 where there is none.
+def found(field: str) -> str:
+    """Return the format of *field*: a number, or null where the engine named none."""
+    return f"%DYNAMIC_METADATA({NAMESPACE}:{NAME}:{field})%"
 
-    Every expression that looks into what the filter found costs a twentieth of plain routing, so there are few of them.
-    """
-    named = f"{FOUND}.{field}"
-    return f"%CEL({IS_FOUND} && has({named}) ? {named} : uint(0))%"
+
+def is_found(field: str) -> Resource:
+    """Return the condition of an access logger that *field* has a value."""
+    path = [{"key": NAME}, {"key": field}]
+    matcher = {"filter": NAMESPACE, "path": path, "value": {"present_match": True}}
+    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
+
+
+def expression(field: str) -> str:
+    """Return *field* in CEL."""
+    return f"metadata.filter_metadata['{NAMESPACE}'].{NAME}.{field}"
+
+
+@cache
+def _source() -> str:
+    return (files("modelfleet.gateway.render") / "lua" / "usage.lua").read_text()
