@@ -20,6 +20,7 @@ from modelfleet.controller.cluster import pki
 from modelfleet.controller.cluster.certificates import Holder, wanted
 from modelfleet.controller.cluster.pki import TlsSecret
 from modelfleet.gateway.render.bootstrap import stats_config
+from modelfleet.gateway.render.overload import reactions
 from modelfleet.gateway.render.relay import INTERNAL_LISTENERS
 from modelfleet.gateway.schema.type_urls import MARKER
 
@@ -202,6 +203,10 @@ def test_the_heap_may_have_four_fifths_of_the_memory_limit(helm: Helm, limit: ob
     heap = monitors(helm.render(with_resources(limits={"memory": limit})))["fixed_heap"]
 
     assert heap["max_heap_size_bytes"] == bytes_ * 8 // 10
+
+
+def test_envoy_ends_what_takes_most_of_a_heap_that_is_nearly_full(gateway_objects: list[Object]) -> None:
+    assert reactions().items() <= bootstrap(gateway_objects)["overload_manager"].items()
 
 
 def test_without_a_memory_limit_the_heap_has_none(helm: Helm) -> None:

@@ -143,7 +143,11 @@ class ClientListener:
 
 @contextmanager
 def client_listener(
-    gateway: Gateway, *, clusters: Mapping[str, dict[str, Any]] | None = None, trusted_ca: str = TRUSTED_CA
+    gateway: Gateway,
+    *,
+    clusters: Mapping[str, dict[str, Any]] | None = None,
+    trusted_ca: str = TRUSTED_CA,
+    overload_manager: Mapping[str, Any] | None = None,
 ) -> Iterator[ClientListener]:
     """Start an Envoy that has the tables of *gateway*."""
     with StandInEngine() as engine, StandInEngine() as operator:
@@ -159,6 +163,7 @@ def client_listener(
         config = static_bootstrap(
             gateway, served(gateway.tables.values(), known), ports=ports, address=LOOPBACK, trusted_ca=trusted_ca
         )
+        config |= {"overload_manager": overload_manager} if overload_manager else {}
         with Envoy(config) as envoy, httpx.Client(timeout=30, trust_env=False) as http:
             envoy.await_ready()
             yield ClientListener(envoy, engine, operator, port, http)

@@ -18,18 +18,27 @@ def exchange(
 ) -> int | None:
     """Return the status of the answer, 500 for one that is in no table, or None where the stream is reset."""
     with socket.create_connection((LOOPBACK, port), timeout=SECONDS) as connection:
-        opened = PREFACE + _frame(SETTINGS, 0, b"", stream=0) + _frame(HEADERS, END_HEADERS, _block(headers))
-        sent = _frame(DATA, END_STREAM if trailers is None else 0, body)
-        behind = b"" if trailers is None else _frame(HEADERS, END_HEADERS | END_STREAM, _block(trailers))
+        opened = PREFACE + frame(SETTINGS, 0, b"", stream=0) + frame(HEADERS, END_HEADERS, block(headers))
+        sent = frame(DATA, END_STREAM if trailers is None else 0, body)
+        behind = b"" if trailers is None else frame(HEADERS, END_HEADERS | END_STREAM, block(trailers))
         connection.sendall(opened + sent + behind)
         return _status(connection)
+
+
+def frames_in(received: bytes) -> tuple[list[tuple[int, int, bytes]], bytes]:
+    """Return the kind, stream and payload of each whole frame, and what is left."""
+    found = []
+    while len(received) >= 9 and len(received) >= (size := 9 + int.from_bytes(received[:3], "big")):
+        found.append((received[3], int.from_bytes(received[5:9], "big"), received[9:size]))
+        received = received[size:]
+    return found, received
 
 
 def _status(connection: socket.socket) -> int | None:
     received = b""
     while True:
-        while len(received) >= 9 and len(received) >= (size := 9 + int.from_bytes(received[:3], "big")):
-            kind, payload, received = received[3], received[9:size], received[size:]
+        found, received = frames_in(received)
+        for kind, _, payload in found:
             if kind in (RESET, GOAWAY):
                 return None
             if kind == HEADERS:
@@ -43,11 +52,12 @@ def _status(connection: socket.socket) -> int | None:
         received += more
 
 
-def _frame(kind: int, flags: int, payload: bytes, *, stream: int = 1) -> bytes:
+def frame(kind: int, flags: int, payload: bytes, *, stream: int = 1) -> bytes:
+    """Return one frame."""
     return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
 
 
-def _block(headers: Mapping[str, str]) -> bytes:
+def block(headers: Mapping[str, str]) -> bytes:
     """Return *headers* as literals without an index or Huffman's code; each text is shorter than 127 bytes."""
     return b"".join(b"\x00" + _text(name) + _text(value) for name, value in headers.items())
 

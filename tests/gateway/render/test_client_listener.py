@@ -72,6 +72,16 @@ def test_no_tenant_changes_a_listener() -> None:
     assert not [key for key in KEYS if key.key in rendered]
 
 
+def test_a_body_over_http2_may_be_as_large_as_any() -> None:
+    frame = Frame(max_body_bytes=64 * 1024 * 1024)
+    client = listeners.listeners(frame)["gateway"]
+    manager = client["filter_chains"][0]["filters"][0]["typed_config"]
+
+    assert (
+        manager["http2_protocol_options"]["initial_stream_window_size"] == client["per_connection_buffer_limit_bytes"]
+    )
+
+
 def test_credentials_fit_the_schema(schema: Schema) -> None:
     for resource in (
         authentication.api_keys(KEYS),

@@ -22,6 +22,12 @@ MANAGER = "extensions.filters.network.http_connection_manager.v3.HttpConnectionM
 HEADERS_KIB = 96
 STREAM_WINDOW_BYTES = 256 * 1024
 CONNECTION_WINDOW_BYTES = 1024 * 1024
+STREAMS_A_CONNECTION = 100
+"""Of HTTP/2, open at once; a client or a proxy that has more opens another connection."""
+IDLE_SECONDS = 660
+"""A connection without requests ends; load balancers keep theirs up to 600 s, and must be the first to end it."""
+REQUEST_SECONDS = 60
+"""In this time a request must have come, body and all: 32 MiB at 4.5 Mbit/s. Its answer may take longer."""
 CLIENT_TLS_FILE = "/etc/modelfleet/gateway/client-tls.yaml"
 """SDS as a file, in the chart's ConfigMap: it names the certificate's files, which the kubelet replaces."""
 
@@ -70,6 +76,7 @@ def sink(ports: Ports) -> Resource:
         "name": SINK,
         "address": _address("127.0.0.1", ports.sink),
         "ignore_global_conn_limit": True,
+        "bypass_overload_manager": True,
         "filter_chains": [{"filters": [manager]}],
     }
 
@@ -87,7 +94,7 @@ def _manager(frame: Frame, scopes: Resource, sources: Mapping[str, Resource] | N
         "local_reply_config": local_reply_config(frame),
         "access_log": access_logs(frame),
         **_hygiene(),
-        **_protocols(),
+        **_protocols(frame),
         **_timeouts(),
         **tracing(frame),
     }
@@ -110,23 +117,31 @@ def _hygiene() -> Resource:
     }
 
 
-def _protocols() -> Resource:
+def _protocols(frame: Frame) -> Resource:
     windows = {
-        "initial_stream_window_size": STREAM_WINDOW_BYTES,
+        # Of a body over HTTP/2 Envoy holds no more than this, whatever the connection's buffer may hold.
+        "initial_stream_window_size": max(STREAM_WINDOW_BYTES, frame.max_body_bytes),
         "initial_connection_window_size": CONNECTION_WINDOW_BYTES,
-        "max_concurrent_streams": 1000,
+        "max_concurrent_streams": STREAMS_A_CONNECTION,
     }
     return {
         "codec_type": "AUTO",
         "max_request_headers_kb": HEADERS_KIB,
         "http2_protocol_options": windows,
-        "common_http_protocol_options": {"idle_timeout": "3600s", "headers_with_underscores_action": "REJECT_REQUEST"},
+        "common_http_protocol_options": {
+            "idle_timeout": f"{IDLE_SECONDS}s",
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
     }
 
 
 def _timeouts() -> Resource:
     """Return how long a client may take to send its request; answers have the limits of their route."""
-    return {"request_headers_timeout": "30s", "request_timeout": "300s", "stream_idle_timeout": "300s"}
+    return {
+        "request_headers_timeout": "30s",
+        "request_timeout": f"{REQUEST_SECONDS}s",
+        "stream_idle_timeout": "300s",
+    }
 
 
 def _from_ads() -> Resource:

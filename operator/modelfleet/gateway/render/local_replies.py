@@ -109,11 +109,14 @@ def _limits() -> tuple[Reply, ...]:
 def _failures() -> tuple[Reply, ...]:
     later = (_retry_after(UNAVAILABLE_RETRY_SECONDS),)
     gone, failed = _flag("UH", "NC", "UF"), _flag("UC", "UR", "LR", "UPE")
+    unavailable = Reply(_status(503), "The gateway cannot answer now; try again.", code="unavailable", headers=later)
     return (
+        # Out of memory, Envoy says 500 to what it has not answered yet over HTTP/1.
+        replace(unavailable, about=_status(500), status=503),
         Reply(_status(504), "The model did not answer in time.", code="timeout", anthropic="timeout_error"),
         Reply(gone, "The model is not available now; try again.", code="model_unavailable", headers=later),
         Reply(failed, "The model ended the connection.", code="model_failed", headers=later),
-        Reply(_status(503), "The gateway cannot answer now; try again.", code="unavailable", headers=later),
+        unavailable,
         Reply(_at_least(400), "The gateway could not answer.", code="gateway_error", is_early=True),
     )
 

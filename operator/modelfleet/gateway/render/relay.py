@@ -35,6 +35,8 @@ def listener(frame: Frame) -> Resource:
     return {
         "name": RELAY,
         "internal_listener": {},
+        # Whether there is room for a request was decided where it came in.
+        "bypass_overload_manager": True,
         "per_connection_buffer_limit_bytes": frame.max_body_bytes,
         "filter_chains": [{"filters": [extension(RELAY, MANAGER, **_manager(frame))]}],
     }
