@@ -30,7 +30,7 @@ from modelfleet.api.schema.crd import crd
 
 AT_ONCE = 8
 POLL_SECONDS = 0.001
-LONGEST_SECONDS = 60
+LONGEST_SECONDS = 120
 OK = 200
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/modelfleet-operator"
 
@@ -141,7 +141,7 @@ def milliseconds_until(holds: Callable[[], bool]) -> float:
 
 def start(made: Gate, replica: Replica, count: int) -> list[Envoy]:
     """Start *count* Envoys that *replica* configures, and return them once they are ready."""
-    made.start_envoy(replica)
+    made.start_envoy(replica, within=LONGEST_SECONDS)
     first = made.envoy
     further = []
     for number in range(1, count):

@@ -15,7 +15,7 @@ import yaml
 from tests.apiserver.control_plane import OPERATORS, free_ports
 from tests.apiserver.namespace import Namespace
 from tests.apiserver.operator_process import INSTALL, NAMESPACE, Operator, Operators
-from tests.apiserver.waiting import eventually
+from tests.apiserver.waiting import WITHIN_SECONDS, eventually
 from tests.chart.envoy_files import bootstrap_in, place
 from tests.envoy.engines import LOOPBACK, Engine, Engines
 from tests.envoy.envoy_process import Envoy
@@ -120,7 +120,7 @@ class Gate:
         self.replicas.append(replica)
         return replica
 
-    def start_envoy(self, *replicas: Replica) -> None:
+    def start_envoy(self, *replicas: Replica, within: float = WITHIN_SECONDS) -> None:
         """Start an Envoy that knows *replicas*, and return once it is ready."""
         installed = [obj for obj in yaml.load_all(INSTALL.read_text(), yaml.CSafeLoader) if obj]
         loaded = bootstrap_in(place(installed, self.directory, secret=self._certificate()))
@@ -129,7 +129,7 @@ class Gate:
         endpoints["lb_endpoints"] = [{"endpoint": {"address": _address(each.xds_port)}} for each in replicas]
         loaded["static_resources"]["listeners"][0]["address"] = _address(0)
         self._envoy = self.running.enter_context(Envoy(loaded))
-        self._envoy.await_ready()
+        self._envoy.await_ready(within=within)
 
     def start_envoy_again(self) -> None:
         """Start the Envoy that was stopped, cold, and return once it is ready."""

@@ -98,9 +98,10 @@ class Envoy:
         """Whether it is initialised and serves; False also while nothing answers."""
         return self._status() == READY
 
-    def await_ready(self) -> None:
+    def await_ready(self, *, within: float = WITHIN_SECONDS) -> None:
         """Return once it is ready; raises `AssertionError` with the end of its log when it never is."""
-        eventually(lambda: self.is_ready() or self._raise_if_ended(), f"Envoy is ready:\n{self.log_tail()}")
+        what = f"Envoy is ready:\n{self.log_tail()}"
+        eventually(lambda: self.is_ready() or self._raise_if_ended(), what, within=within)
 
     def stats(self, regex: str = "") -> dict[str, int]:
         """Return the counters and gauges whose names match *regex* somewhere."""
