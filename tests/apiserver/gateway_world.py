@@ -31,6 +31,9 @@ SOMEWHERE = "192.0.2.1"
 """The API server takes no slice with a loopback address; operators under test read this one as loopback."""
 PRELUDE = """
 from dataclasses import replace
+from pathlib import Path
+from modelfleet.controller.cluster.errors import Unavailable
+from modelfleet.controller.cluster.resources import SECRETS
 from modelfleet.controller.gateway import service
 from modelfleet.gateway.ir import Address
 from modelfleet.gateway.render import Place, routes
@@ -52,6 +55,14 @@ def poisoned(table, *rest):
     return made
 
 routes.route_configuration = poisoned
+list_all = service.Cluster.list
+
+async def list_what_can_be_read(self, resource, namespace=None, **more):
+    if resource == SECRETS and Path({directory!r}, f"unread-{{namespace}}").exists():
+        raise Unavailable("cannot be decrypted", status=500)
+    return await list_all(self, resource, namespace, **more)
+
+service.Cluster.list = list_what_can_be_read
 """
 """
 Puts an operator's Envoy on loopback. What a policy called "poisoned" makes is refused by Envoy, whatever it says: the
@@ -93,6 +104,10 @@ class Gate:
     forbidden: list[str] = field(default_factory=list)
     """forbidden are namespaces whose Secrets operators are told to read, without the right to."""
     _envoy: Envoy | None = None
+
+    def unread(self, namespace: Namespace) -> Path:
+        """Return the file that keeps operators from listing the Secrets of *namespace* while it exists."""
+        return self.directory / "gateway" / f"unread-{namespace.name}"
 
     @property
     def envoy(self) -> Envoy:

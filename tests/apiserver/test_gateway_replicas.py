@@ -16,6 +16,8 @@ from tests.envoy.engines import engines
 
 pytestmark = pytest.mark.envoy
 
+FOREIGN_KEY = "sk-a-key-of-bob-00000"
+
 
 @pytest.fixture
 def gate(operators: Operators, api: Client, kubectl: Kubectl) -> Iterator[Gate]:
@@ -30,6 +32,37 @@ def gate(operators: Operators, api: Client, kubectl: Kubectl) -> Iterator[Gate]:
         made.fleet(own, "llama")
         own.create(route_policy("chat", "llama", models=["chat"]))
         yield made
+
+
+def test_secrets_that_cannot_be_read_hold_nobody_else_up_and_close_no_door(gate: Gate) -> None:
+    gate.other.create(api_keys(bob=FOREIGN_KEY))
+    gate.fleet(gate.other, "qwen")
+    first = gate.replica()
+    gate.start_envoy(first)
+    gate.await_engine("qwen", f"{gate.other.name}/qwen", key=FOREIGN_KEY)
+    gate.await_engine("chat", f"{gate.own.name}/llama")
+    first.operator.stop()
+
+    gate.unread(gate.other).touch()
+    second = gate.replica(xds_port=first.xds_port)
+    second.operator.await_leading()
+    gate.fleet(gate.own, "later")
+    gate.await_engine("later", f"{gate.own.name}/later")
+    gate.other.create(route_policy("theirs", "qwen", models=["theirs"]))
+    gate.other.await_condition("ResolvedRefs", "False", "SecretsUnread", name="theirs", of="RoutePolicy")
+    gate.await_engine("theirs", f"{gate.other.name}/qwen", key=FOREIGN_KEY)
+    unread = second.operator.metric("modelfleet_gateway_unread_secret_namespaces")
+    gate.envoy.stop()
+    gate.start_envoy_again()
+    gate.await_engine("later", f"{gate.own.name}/later")
+    cold = gate.ask("theirs", key=FOREIGN_KEY).status_code
+
+    gate.unread(gate.other).unlink()
+    gate.await_engine("theirs", f"{gate.other.name}/qwen", key=FOREIGN_KEY)
+    gate.other.await_condition("ResolvedRefs", "True", name="theirs", of="RoutePolicy")
+
+    assert (unread, cold) == (1, 401)
+    assert second.operator.metric("modelfleet_gateway_unread_secret_namespaces") == 0
 
 
 def test_a_restarted_operator_sends_nothing_and_writes_nothing(gate: Gate) -> None:

@@ -120,6 +120,8 @@ class Reason(StrEnum):
     """Pods are being replaced."""
     SECRET_NAMESPACE_NOT_LISTED = "SecretNamespaceNotListed"  # noqa: S105 (a word, not a secret)
     """The operator may not read Secrets in this namespace; the platform lists those where it may."""
+    SECRETS_UNREAD = "SecretsUnread"
+    """The Secrets of the namespace cannot be read now; the gateways go on with the keys that they know."""
     SERVING = "Serving"
     """Replicas are ready and the current template serves."""
     STABLE = "Stable"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from modelfleet.controller.serve.xds.acknowledgements import Refusal
-from modelfleet.controller.serve.xds.resources import Changes, Key, Prepared, UnfitResources
+from modelfleet.controller.serve.xds.resources import Changes, Gap, Key, Prepared, UnfitResources
 from modelfleet.controller.serve.xds.server import Server
 from modelfleet.controller.serve.xds.versions import Vector
 from modelfleet.gateway.schema import SchemaError
@@ -46,8 +46,9 @@ class ServerModel:
             raise UnfitResources(bad)
         return cast(Prepared, bodies)
 
-    def put_prepared(self, vector: Vector, prepared: Prepared) -> None:
+    def put_prepared(self, vector: Vector, prepared: Prepared, gap: Gap | None = None) -> None:
         """Serve what was prepared."""
+        del gap
         self.vectors.append(vector)
         for key, body in prepared.items():
             self.served.pop(key, None)

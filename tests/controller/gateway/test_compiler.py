@@ -11,6 +11,7 @@ from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.controller.gateway import compiler as compiler_module
 from modelfleet.controller.gateway.compiler import Compiler
 from modelfleet.gateway.ir import Pool
+from modelfleet.gateway.lower.policies import LoweredPolicy
 from modelfleet.gateway.lower.pools import pool_of
 
 
@@ -63,6 +64,27 @@ def test_a_rotated_key_changes_keys_alone() -> None:
 
     assert difference.keys
     assert (difference.tables, difference.pools) == ({}, {})
+
+
+def test_nothing_is_missing_where_secrets_cannot_be_read() -> None:
+    external = objects.outside(apiKeySecretRef={"name": "openai"})
+    compiler = Compiler(SETTING)
+    compiler.put_policy("models", "chat", objects.policy(objects.rule(external)))
+    compiler.put_policy("models", "keys", objects.policy(name="keys", models=["keys"], auth={"apiKeys": {}}))
+    compiler.put_fleet("models", "llama", objects.fleet())
+    compiler.set_unread({"models"})
+    compiler.compile()
+    during = dict(compiler.policies)
+    compiler.set_unread(set())
+    compiler.compile()
+
+    assert [told(during[key]) for key in during] == [{"SecretsUnread"}] * 2
+    assert [told(compiler.policies[key]) for key in during] == [{"RefNotFound"}] * 2
+    assert during["models", "chat"].providers
+
+
+def told(lowered: LoweredPolicy) -> set[str]:
+    return {problem.reason for problem in lowered.problems}
 
 
 def test_an_object_that_cannot_be_compiled_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

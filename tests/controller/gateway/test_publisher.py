@@ -40,6 +40,7 @@ class Given:
             self.server.as_server(),
             self.reach,
             state=lambda: (1, 2),
+            gap=lambda: None,
             replicas=lambda: Replicas({}),
             on_published=self._tell,
         )

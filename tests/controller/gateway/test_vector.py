@@ -27,3 +27,17 @@ def test_after_a_whole_list_a_replica_has_seen_what_others_have_but_is_no_other_
     vector.make_up_for((7, 7))
 
     assert vector.now() == (1, 5, 9)
+
+
+def test_what_was_only_made_up_for_is_not_read_until_it_was_listed() -> None:
+    vector = Vector(["release", "a", "b"])
+    vector.see("b", 3)
+    vector.make_up_for((1, 5, 9), ["b"])
+    made_up = vector.now(), vector.read()
+    vector.see("b", 4)
+    heard = vector.now(), vector.read()
+    vector.caught_up("b")
+
+    assert made_up == ((0, 5, 9), (0, 5, 3))
+    assert heard == ((0, 5, 9), (0, 5, 4))
+    assert vector.read() == (0, 5, 9)

@@ -6,7 +6,7 @@ After any history of changes the result is that of `lower` from all objects at o
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from modelfleet.gateway.lower.fleets import direct_table
 from modelfleet.gateway.lower.names import claim_of_policy
 from modelfleet.gateway.lower.policies import LoweredPolicy, lower_policy
 from modelfleet.gateway.lower.pools import pool_of
+from modelfleet.gateway.lower.references import provider_keys_named_by
 from modelfleet.gateway.lower.secrets import PROVIDER_KEY_TYPE, Keys, read_keys, read_provider_keys, settle
 from modelfleet.gateway.lower.setting import Setting, frame_of
 
@@ -72,6 +73,7 @@ class Compiler:
         self._providers: Shared[str, ir.Provider] = Shared()
         self._jwt: Shared[str, ir.JwtProvider] = Shared()
         self._sent_keys: dict[ir.SecretKey, str] = {}
+        self._unread: frozenset[str] = frozenset()
         self.revision = 0
         """Grows with every change that was compiled."""
         self.keys = Keys()
@@ -149,6 +151,12 @@ class Compiler:
             self._dirty.keys = True
         if _standing(keys) != _standing(now) or provider != place.provider_secrets.get(name):
             self._dirty.policies |= {(namespace, policy) for policy in place.policies}
+
+    def set_unread(self, namespaces: Collection[str]) -> None:
+        """Take in whose Secrets cannot be read now: nothing is taken to be missing there."""
+        changed, self._unread = self._unread ^ frozenset(namespaces), frozenset(namespaces)
+        for namespace in changed:
+            self._dirty.policies |= {(namespace, policy) for policy in self._places[namespace].policies}
 
     def compile(self) -> Difference:
         """Bring everything up to date, and return what changed."""
@@ -243,13 +251,16 @@ class Compiler:
     def _lower(self, policy: RoutePolicy) -> LoweredPolicy:
         namespace = policy.metadata.namespace
         place = self._places[namespace]
+        is_unread = namespace in self._unread
         usable = frozenset(key for secret in place.provider_secrets.values() for key in secret.values)
+        usable |= provider_keys_named_by(policy) if is_unread else frozenset()
         return lower_policy(
             policy,
             verdict=self._names.verdict(claim_of_policy(policy).owner),
             neighbours=Neighbours(namespace, place.fleets, usable, self._setting),
             secrets=place.key_secrets.values(),
             problems_by_secret=self.keys.problems,
+            is_unread=is_unread,
         )
 
     def _send_keys(self, difference: Difference) -> None:

@@ -9,7 +9,7 @@ from prometheus_client import Counter, Histogram
 from modelfleet.controller.gateway.compiler import Compiler, Difference, Id
 from modelfleet.controller.gateway.reach import Reach
 from modelfleet.controller.gateway.rendering import Changes, Rendering
-from modelfleet.controller.serve.xds.resources import Key, Prepared, UnfitResources
+from modelfleet.controller.serve.xds.resources import Gap, Key, Prepared, UnfitResources
 from modelfleet.controller.serve.xds.server import Server
 from modelfleet.controller.serve.xds.versions import Vector
 from modelfleet.gateway.render import Replicas
@@ -30,7 +30,8 @@ class Publisher:
     """
     Publishes whenever it was woken, at most once per turn of the event loop.
 
-    *replicas* returns who is ready now; *on_published* is told which policies are told something else.
+    *gap* returns what could not be read, *replicas* who is ready now; *on_published* is told which policies are told
+    something else.
     """
 
     def __init__(
@@ -41,12 +42,13 @@ class Publisher:
         reach: Reach,
         *,
         state: Callable[[], Vector],
+        gap: Callable[[], Gap | None],
         replicas: Callable[[], Replicas],
         on_published: Callable[[Iterable[Id]], None],
     ) -> None:
         self._compiler, self._rendering = compiler, rendering
         self._server, self._reach = server, reach
-        self._state, self._replicas = state, replicas
+        self._state, self._gap, self._replicas = state, gap, replicas
         self._on_published = on_published
         self._woken = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -75,11 +77,11 @@ class Publisher:
         """Bring what the gateways are served up to date; much of it leaves time for everything else."""
         async with self._turn:
             with PUBLISHED.time():
-                state, replicas = self._state(), self._replicas()
+                state, gap, replicas = self._state(), self._gap(), self._replicas()
                 difference, changes = Difference(), Changes()
                 await _gently(self._compiler.steps(difference))
                 await _gently(self._rendering.steps(difference, replicas, changes))
-                self._server.put_prepared(state, await self._prepared(changes))
+                self._server.put_prepared(state, await self._prepared(changes), gap)
                 self._reach.note(state, difference.tables, self._unfit)
         self._on_published(difference.policies)
 

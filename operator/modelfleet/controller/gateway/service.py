@@ -21,7 +21,7 @@ from modelfleet.controller.gateway.models import Models
 from modelfleet.controller.gateway.publisher import Publisher
 from modelfleet.controller.gateway.reach import Reach
 from modelfleet.controller.gateway.rendering import Rendering
-from modelfleet.controller.gateway.secrets import follow
+from modelfleet.controller.gateway.secrets import Secrets
 from modelfleet.controller.gateway.sleepers import SleepingFleets
 from modelfleet.controller.gateway.vector import Vector
 from modelfleet.controller.reconcile.route_policies import PolicyStanding
@@ -32,7 +32,7 @@ from modelfleet.controller.serve.mutual import MutualTlsServer
 from modelfleet.controller.serve.peers.poller import PeerPoller, peer_application
 from modelfleet.controller.serve.peers.report import PeerView, Report, peers_of
 from modelfleet.controller.serve.tls import OwnCertificate
-from modelfleet.controller.serve.xds import Server, ServerOptions
+from modelfleet.controller.serve.xds import Gap, Server, ServerOptions
 from modelfleet.controller.settings import Settings
 from modelfleet.controller.watch.cache import DELETED, Cache
 from modelfleet.controller.watch.memory import keep_for_long
@@ -40,7 +40,10 @@ from modelfleet.controller.watched import FLEETS
 from modelfleet.gateway.ir import Address
 from modelfleet.gateway.lower.setting import Setting
 from modelfleet.gateway.render import Place, Replicas
+from modelfleet.gateway.render.authentication import API_KEYS
+from modelfleet.gateway.render.providers import provider_keys_of
 from modelfleet.gateway.schema import Schema
+from modelfleet.gateway.schema.type_urls import ECDS, SDS
 
 CONNECTION_AGE_SECONDS = 3600.0
 """Bounds how long a gateway stays with one replica, and how long it shows a certificate that was rotated."""
@@ -94,7 +97,7 @@ class GatewayService:
             fullname=settings.fullname,
             on_change=self._home_changed,
         )
-        self._secrets = tuple(follow(cluster, namespace, self._intake.secret) for namespace in namespaces)
+        self._secrets = Secrets(cluster, namespaces, on_secret=self._intake.secret, on_unread=self._unread_changed)
         self._cold_starts = ColdStarts()
         self._certificate = OwnCertificate(
             lambda: read_tls_secret(cluster, settings.namespace, secret_names(settings.fullname).operator)
@@ -130,6 +133,7 @@ class GatewayService:
             self._server,
             self._reach,
             state=self._vector.now,
+            gap=self._gap,
             replicas=self._replicas,
             on_published=ask_for,
         )
@@ -154,22 +158,25 @@ class GatewayService:
         """
         Serve gateways and peers until cancelled.
 
-        Nothing is served before *known* is set, everything else is listed too, and all of it is compiled.
+        Nothing is served before *known* is set, everything else is listed too, and all of it is compiled; only for the
+        Secrets of a namespace that cannot be read nobody waits longer than a little.
         """
-        reflectors = (*self._home.reflectors, *self._secrets)
+        reflectors = (*self._home.reflectors, *self._secrets.reflectors.values())
         async with asyncio.TaskGroup() as group, self._peers():
             for reflector in reflectors:
                 group.create_task(reflector.run(), name=str(reflector))
             group.create_task(self._certificate.run(), name="certificate")
             await known.wait()
-            for reflector in reflectors:
+            for reflector in self._home.reflectors:
                 await reflector.listed.wait()
+            await self._secrets.first()
             await self._publisher.publish()
             keep_for_long()
             self._is_publishing = True
             group.create_task(self._publisher.run(), name="publisher")
             group.create_task(self._poller.run(), name="peers")
             group.create_task(self._catch_up.run(), name="catching up")
+            group.create_task(self._secrets.recover(), name="secrets")
             group.create_task(self._follow_acknowledgements(), name="acknowledgements")
             await self._certificate.ready.wait()
             async with self._gateways():
@@ -225,6 +232,19 @@ class GatewayService:
         if self._is_publishing:
             self._publisher.wake()
 
+    def _unread_changed(self) -> None:
+        """Note which Secrets cannot be read, and which can again."""
+        for namespace in self._secrets.reflectors.keys() - self._secrets.unread:
+            self._vector.caught_up(secrets_input(namespace))
+        self.compiler.set_unread(self._secrets.unread)
+        self._wake()
+
+    def _gap(self) -> Gap | None:
+        """Return what is not known of what the gateways may have: keys of callers as a whole, others one by one."""
+        unread = self._secrets.unread
+        starts = [(SDS, provider_keys_of(namespace)) for namespace in sorted(unread)]
+        return Gap(self._vector.read(), ((ECDS, API_KEYS), *starts)) if unread else None
+
     def _home_changed(self) -> None:
         self._vector.see(RELEASE, self._home.release)
         self._wake()
@@ -267,13 +287,15 @@ class GatewayService:
         return vector[0] <= self._home.release or self._home.release == self._home.newest_release
 
     def _let_go(self, vector: tuple[int, ...]) -> None:
-        self._vector.make_up_for(vector)
+        self._vector.make_up_for(vector, [secrets_input(namespace) for namespace in self._secrets.unread])
         self._server.let_go(vector)
         self._wake()
 
     async def _relist_everything(self, failures: int) -> bool:
         """Return whether everything could be listed anew; what may not be read at last counts as it is."""
-        for reflector in (*self._home.reflectors, *self._secrets):
+        if not await self._secrets.relist(is_forbidden_believed=failures >= FORBIDDEN_AT_LAST):
+            return False
+        for reflector in self._home.reflectors:
             try:
                 await reflector.relist()
             except ClusterError as error:

@@ -32,25 +32,22 @@ def open_access(namespace: str, setting: Setting) -> Access:
 
 def policy_access(
     policy: RoutePolicy,
-    secrets: Collection[KeySecret],
+    secrets: Collection[KeySecret] | None,
     setting: Setting,
     problems_by_secret: Mapping[str, tuple[Problem, ...]],
 ) -> LoweredAccess:
     """
     Return who may use the names of *policy*.
 
-    *secrets* are those of its namespace, *problems_by_secret* what is wrong with keys after all Secrets were settled.
-    What cannot be used opens nothing: a policy whose only credentials are wrong lets nobody in.
+    *secrets* are those of its namespace, None while they cannot be read, *problems_by_secret* what is wrong with keys
+    after all Secrets were settled. What cannot be used opens nothing: a policy whose only credentials are wrong lets
+    nobody in.
     """
     auth = policy.spec.auth
     if auth is None:
         return LoweredAccess(open_access(policy.metadata.namespace, setting))
-    selected = [secret for secret in secrets if selects_secret(policy, secret.labels)]
-    if not (auth.api_keys and auth.api_keys.secret_selector.match_labels):
-        selected = [secret for secret in selected if secret.is_typed]
     tokens = _jwt_provider(auth.jwt) if auth.jwt else None
-    unseen = None if secrets else setting.unseen(policy.metadata.namespace)
-    problems = [*_secret_problems(policy, selected, problems_by_secret, unseen)]
+    problems = [] if secrets is None else [*_secret_problems(policy, secrets, setting, problems_by_secret)]
     if tokens and not setting.allows_host(host_of(tokens.jwks_uri)):
         message = host_message(host_of(tokens.jwks_uri), "auth.jwt.jwksUri")
         problems.append(unresolved(Reason.HOST_NOT_ALLOWED, message))
@@ -69,12 +66,16 @@ def _selector(policy: RoutePolicy) -> KeySelector | None:
 
 def _secret_problems(
     policy: RoutePolicy,
-    selected: Collection[KeySecret],
+    secrets: Collection[KeySecret],
+    setting: Setting,
     settled: Mapping[str, tuple[Problem, ...]],
-    unseen: str | None,
 ) -> Iterator[Problem]:
-    has_keys = any(secret.is_typed for secret in selected)
-    if policy.spec.auth and policy.spec.auth.api_keys and not has_keys:
+    keys = policy.spec.auth.api_keys if policy.spec.auth else None
+    selected = [secret for secret in secrets if selects_secret(policy, secret.labels)]
+    if not (keys and keys.secret_selector.match_labels):
+        selected = [secret for secret in selected if secret.is_typed]
+    if keys and not any(secret.is_typed for secret in selected):
+        unseen = None if secrets else setting.unseen(policy.metadata.namespace)
         found = unseen or "found none in this namespace"
         message = f"`auth.apiKeys.secretSelector` must select Secrets of type modelfleet.dev/api-keys; {found}."
         yield unresolved(Reason.SECRET_NAMESPACE_NOT_LISTED if unseen else Reason.REF_NOT_FOUND, message)

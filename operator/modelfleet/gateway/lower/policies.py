@@ -11,7 +11,8 @@ from modelfleet.api.v1alpha1.route_policy.status import RuleStatus
 from modelfleet.gateway import ir
 from modelfleet.gateway.lower.access import policy_access
 from modelfleet.gateway.lower.backends import Neighbours
-from modelfleet.gateway.lower.problem import Problem, finding
+from modelfleet.gateway.lower.problem import Problem, finding, unresolved
+from modelfleet.gateway.lower.references import provider_keys_named_by
 from modelfleet.gateway.lower.rules import LoweredRule, Place, lower_rule
 from modelfleet.gateway.lower.secrets import KeySecret
 
@@ -54,15 +55,17 @@ def lower_policy(
     neighbours: Neighbours,
     secrets: Collection[KeySecret],
     problems_by_secret: Mapping[str, tuple[Problem, ...]],
+    is_unread: bool = False,
 ) -> LoweredPolicy:
     """
     Return what *policy* makes of the gateway.
 
     *verdict* says which of its names are its own: it loses only the others. *secrets* are those with keys in its
-    namespace, *problems_by_secret* what is wrong with them after all Secrets were settled.
+    namespace, *problems_by_secret* what is wrong with them after all Secrets were settled. With *is_unread* there may
+    be others that cannot be read now.
     """
     names = tuple(sorted(verdict.accepted))
-    access = policy_access(policy, secrets, neighbours.setting, problems_by_secret)
+    access = policy_access(policy, None if is_unread else secrets, neighbours.setting, problems_by_secret)
     rules = [
         lower_rule(rule, Place(f"rules[{index}]", names, neighbours), _shed(policy, rule))
         for index, rule in enumerate(policy.spec.rules)
@@ -75,7 +78,13 @@ def lower_policy(
         limits=tuple(map(_limit, policy.spec.limits)),
         attribution=_attribution(policy),
     )
-    problems = [*_lost_names(verdict), *access.problems, *(problem for one in rules for problem in one.problems)]
+    unread = [*_unread_secrets(policy)] if is_unread else []
+    problems = [
+        *_lost_names(verdict),
+        *unread,
+        *access.problems,
+        *(problem for one in rules for problem in one.problems),
+    ]
     return LoweredPolicy(
         names=verdict,
         table=table if names else None,
@@ -105,6 +114,15 @@ def _lost_names(verdict: Verdict) -> Iterator[Problem]:
         kept = "the policy is in force for its other names" if verdict.accepted else "the policy is in force for none"
         message = f"`models` must not have names of others: {lost}; {kept}. Choose other names."
         yield Problem(ConditionType.ACCEPTED, Reason.CONFLICT, message)
+
+
+def _unread_secrets(policy: RoutePolicy) -> Iterator[Problem]:
+    auth = policy.spec.auth
+    if auth is None or auth.api_keys is not None or provider_keys_named_by(policy):
+        namespace = policy.metadata.namespace
+        found = f'The Secrets of namespace "{namespace}" cannot be read now'
+        message = f"{found}; the gateways go on with the keys that they know, and the operator tries again."
+        yield unresolved(Reason.SECRETS_UNREAD, message)
 
 
 def _limit(limit: Limit) -> ir.Limit:

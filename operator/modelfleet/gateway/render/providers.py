@@ -48,7 +48,12 @@ def provider_key(key: SecretKey, value: str) -> Resource:
 
 def secret_name(key: SecretKey) -> str:
     """Return the name that *key* has over SDS."""
-    return f"provider/{key.namespace}/{key.secret}/{key.key}"
+    return f"{provider_keys_of(key.namespace)}{key.secret}/{key.key}"
+
+
+def provider_keys_of(namespace: str) -> str:
+    """Return how the names over SDS begin of all keys of *namespace*."""
+    return f"provider/{namespace}/"
 
 
 def _tls(host: str, trusted_ca: str) -> Resource:

@@ -6,13 +6,14 @@ next (both without I/O), and `server` moves the messages.
 """
 
 from modelfleet.controller.serve.xds.acknowledgements import Gateway, Refusal
-from modelfleet.controller.serve.xds.resources import Key, Prepared, UnfitResources
+from modelfleet.controller.serve.xds.resources import Gap, Key, Prepared, UnfitResources
 from modelfleet.controller.serve.xds.server import Server, ServerOptions
 from modelfleet.controller.serve.xds.tls import Certificates
 from modelfleet.controller.serve.xds.versions import Vector
 
 __all__ = [
     "Certificates",
+    "Gap",
     "Gateway",
     "Key",
     "Prepared",

@@ -53,6 +53,12 @@ class Client:
             if watch := self._watches.get(type_url):
                 watch.mark(names)
 
+    def look_again(self, type_urls: Iterable[str]) -> None:
+        """Learn that what gateways keep of these types became different."""
+        for type_url in type_urls:
+            if watch := self._watches.get(type_url):
+                watch.mark_all()
+
     def put_back(self, type_url: str, name: str) -> None:
         """
         Send what is served now once more, whatever the gateway holds.

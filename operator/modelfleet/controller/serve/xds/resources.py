@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelfleet.controller.serve.xds.order import TYPES
-from modelfleet.controller.serve.xds.versions import Vector, label, version
+from modelfleet.controller.serve.xds.versions import Vector, is_behind, label, vector_of, version
 from modelfleet.gateway.schema import Schema, SchemaError
 from modelfleet.gateway.schema.messages import name_of
 from modelfleet.gateway.schema.type_urls import CDS, EDS, MARKER, MARKER_KEY, RTDS, SDS
@@ -44,6 +44,20 @@ class Content:
     body: bytes
     assignment: str | None = None
     """assignment is the name of the endpoints that a cluster refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What this replica has not read, so that a gateway that may have it keeps what it holds of it."""
+
+    known: Vector
+    """known is the state that was read, without what was made up for."""
+    starts: tuple[Key, ...]
+    """starts are the types, and how the names begin, of what would be made of it."""
+
+    def covers(self, type_url: str, name: str) -> bool:
+        """Whether a resource would be made of what was not read, as a whole or in part."""
+        return any(type_url == each and name.startswith(start) for each, start in self.starts)
 
 
 Prepared = Mapping[Key, Content | None]
@@ -98,16 +112,17 @@ class Resources:
         self.vector: Vector = ()
         self.sequence = 0
         self.is_complete = False
+        self.gap: Gap | None = None
         self._fingerprint = 0
         self._schema = schema
         self._served: dict[str, dict[str, Resource]] = {type_url: {} for type_url in TYPES}
         self._proven: dict[Key, Resource | None] = {}
         self._refused: dict[Key, str] = {}
 
-    def put(self, vector: Vector, changes: Prepared) -> Changed:
-        """Apply *changes*, which make the state of *vector*, and return what became different."""
+    def put(self, vector: Vector, changes: Prepared, gap: Gap | None = None) -> Changed:
+        """Apply *changes*, which make the state of *vector* but for *gap*, and return what became different."""
         changed: dict[str, list[str]] = {}
-        self.vector = vector
+        self.vector, self.gap = vector, gap
         sequence = self.sequence + 1
         for (type_url, name), content in changes.items():
             before, after = self.wanted(type_url, name), content.digest if content else None
@@ -132,7 +147,8 @@ class Resources:
             served[name] = old
             return
         self._proven.setdefault(key, old)
-        served[name] = Resource(name, version(self.vector, content.digest), sequence, content)
+        state = self.gap.known if self.gap and self.gap.covers(type_url, name) else self.vector
+        served[name] = Resource(name, version(state, content.digest), sequence, content)
 
     @property
     def fingerprint(self) -> str:
@@ -150,6 +166,12 @@ class Resources:
     def is_gone(self, type_url: str, name: str) -> bool:
         """Whether gateways must drop it: it is neither served nor withheld."""
         return name not in self._served[type_url] and (type_url, name) not in self._refused
+
+    def is_kept(self, type_url: str, name: str, held: str | None) -> bool:
+        """Whether a gateway that holds the version *held* may know more of it than this replica has read."""
+        if self.gap is None or held is None or not self.gap.covers(type_url, name):
+            return False
+        return is_behind(self.gap.known, vector_of(held))
 
     def wanted(self, type_url: str, name: str) -> str | None:
         """Return the digest that was put last, even if it was refused; None when there is to be no such resource."""

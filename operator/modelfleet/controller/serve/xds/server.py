@@ -14,7 +14,7 @@ from modelfleet.controller.serve.xds.acknowledgements import Gateway, Gateways, 
 from modelfleet.controller.serve.xds.client import Client
 from modelfleet.controller.serve.xds.messages import Request, Response, Wire
 from modelfleet.controller.serve.xds.order import TYPES
-from modelfleet.controller.serve.xds.resources import Changed, Changes, Key, Prepared, Resources, prepare
+from modelfleet.controller.serve.xds.resources import Changed, Changes, Gap, Key, Prepared, Resources, prepare
 from modelfleet.controller.serve.xds.versions import Vector, digest_of
 from modelfleet.gateway.schema import Schema
 from modelfleet.gateway.schema.type_urls import ECDS
@@ -134,9 +134,13 @@ class Server:
         """
         self.put_prepared(vector, self.prepare(changes))
 
-    def put_prepared(self, vector: Vector, prepared: Prepared) -> None:
-        """Apply what `prepare` returned, as `put` does."""
-        changed = self._resources.put(vector, prepared)
+    def put_prepared(self, vector: Vector, prepared: Prepared, gap: Gap | None = None) -> None:
+        """Apply what `prepare` returned, as `put` does; of what is in *gap* a gateway keeps what may be later."""
+        before = self._resources.gap
+        changed = self._resources.put(vector, prepared, gap)
+        kept = {type_url for each in (before, gap) if each and before != gap for type_url, _ in each.starts}
+        for session in self._gateways.sessions:
+            session.client.look_again(kept)
         for type_url, names in changed.items():
             for name in names:
                 self._refusals.pop((type_url, name), None)

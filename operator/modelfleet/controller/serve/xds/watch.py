@@ -107,6 +107,10 @@ class Watch:
             if self.wants(name):
                 self._mark(name)
 
+    def mark_all(self) -> None:
+        """Look at everything again that is served or held."""
+        self.mark({*self._resources.names(self.type_url), *self.has})
+
     def send_again(self, names: Iterable[str]) -> None:
         """Send *names* once more, if the gateway has asked for them, even if it holds them."""
         again = [name for name in names if self.wants(name)]
@@ -115,8 +119,8 @@ class Watch:
 
     def _mark(self, name: str) -> None:
         served = self._served(name)
-        is_unneeded = served is not None or not self._resources.is_gone(self.type_url, name) or not self._is_known(name)
-        if is_unneeded:
+        is_gone = self._resources.is_gone(self.type_url, name) and not self._is_kept(name)
+        if served is not None or not is_gone or not self._is_known(name):
             self._removals.pop(name, None)
         else:
             self._removals.setdefault(name, self._resources.sequence)
@@ -145,9 +149,12 @@ class Watch:
         return name in self.has or in_flight or (name in self.names and name not in self._absent)
 
     def _is_due(self, name: str, served: Resource) -> bool:
-        if served.digest == self.refused.get(name):
+        if served.digest == self.refused.get(name) or self._is_kept(name):
             return False
         return name in self._again or served.digest != digest_of(self.has.get(name))
+
+    def _is_kept(self, name: str) -> bool:
+        return self._resources.is_kept(self.type_url, name, self.has.get(name))
 
     def undelivered(self) -> float:
         """Return the first change of which an addition or a change is not taken over."""
