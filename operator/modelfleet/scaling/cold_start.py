@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-PRIOR_SECONDS = 120.0
+PRIOR_SECONDS = 150.0
 """Before the first was seen: 8B models took 60 to 300 s, of which most is the download and CUDA graphs."""
 REMEMBERED = 20
 PERCENTILE = 0.8

@@ -58,11 +58,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The work that arrived over the *seconds* before *at*, in replicas."""
+    """The work that arrived, and that was done, over the *seconds* before *at*, in replicas."""
 
     at: float
     seconds: float
     work: float
+    done: float
 
 
 def work_done(traffic: FleetTraffic, engine: EngineModel, profile: Profile) -> float:
@@ -84,13 +85,19 @@ def recent(samples: tuple[Sample, ...], now: float) -> tuple[Sample, ...]:
 
 
 def mean_over(samples: tuple[Sample, ...], since: float) -> float:
-    """Return the mean work of the samples after *since*, 0 where there are none."""
+    """Return the mean work that arrived after *since*, 0 where nothing was seen."""
     seconds = work = 0.0
     for sample in samples:
         if sample.at > since:
             seconds += sample.seconds
             work += sample.seconds * sample.work
     return work / seconds if seconds else 0.0
+
+
+def done_since(samples: tuple[Sample, ...], since: float) -> float:
+    """Return the mean work that was done after *since*, 0 where nothing was seen."""
+    seconds = sum(sample.seconds for sample in samples if sample.at > since)
+    return sum(sample.seconds * sample.done for sample in samples if sample.at > since) / seconds if seconds else 0.0
 
 
 def level(samples: tuple[Sample, ...], now: float, dispersion_seconds: float) -> float:

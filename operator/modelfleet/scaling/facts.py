@@ -18,7 +18,7 @@ CAME_SECONDS = 20.0
 """Over how long work counts as having come at a moment: shorter peaks are smoothed by the queue within an objective."""
 CAP = 1.05
 """Demand is at most so many times the largest ever seen: an error of the forecast does not buy a fleet."""
-CAP_AFTER_SECONDS = 3600.0
+CAP_AFTER_SECONDS = 600.0
 """Before that much was observed the largest seen says nothing."""
 KV_SHARE = 0.95
 """How full a KV cache is when requests begin to be put back."""
@@ -97,8 +97,15 @@ def facts_of(policy: ScalingPolicy, observation: Observation, history: History, 
         for pod in pods.ready
     )
     problems = {report.pod.name: report.problem for report in reports if report.problem is not None}
-    horizon = history.cold_starts.expected_seconds() + 2.0 * policy.interval_seconds
+    # A pod that still loads has taken longer already: the first cold starts of a large model are known before they end.
+    slowest = max((now - pod.created for pod in pods.loading), default=0.0)
+    horizon = max(history.cold_starts.expected_seconds(), slowest) + 2.0 * policy.interval_seconds
     work = _work(reports, history, now)
+    replica = Replica(
+        engine=engine,
+        prompt_tokens=history.profile.prompt_tokens_each,
+        ceiling=_ceiling(policy, engine, history, reports),
+    )
     reading_now = guards.reading_of(report.page for report in reports if report.page is not None)
     return Facts(
         policy=policy,
@@ -112,7 +119,7 @@ def facts_of(policy: ScalingPolicy, observation: Observation, history: History, 
         engine=engine,
         horizon=horizon,
         work=work,
-        model=_model(policy, engine, history, reports, work),
+        model=_model(policy, replica, history, work, now),
         reading=reading_now if history.reading is None else guards.lower(reading_now, history.reading),
         reading_now=reading_now,
     )
@@ -149,7 +156,7 @@ def _work(reports: tuple[PodReport, ...], history: History, now: float) -> Work:
         done = sum(report.work for report in reports)
         seconds = max(pod.seconds for pod in news)
         arrived = demand.work_arrived(done, traffic, history.profile)
-        samples = (*samples, demand.Sample(now, seconds, arrived))
+        samples = (*samples, demand.Sample(now, seconds, arrived, done))
     return Work(
         traffic=traffic,
         seconds=seconds,
@@ -164,20 +171,13 @@ def _cap(history: History) -> float:
     return CAP * history.largest_work if history.observed_seconds >= CAP_AFTER_SECONDS else float("inf")
 
 
-def _model(
-    policy: ScalingPolicy, engine: EngineModel, history: History, reports: tuple[PodReport, ...], work: Work
-) -> Model | None:
+def _model(policy: ScalingPolicy, replica: Replica, history: History, work: Work, now: float) -> Model | None:
     slo = policy.slo
     if slo is None:
         return None
-    replica = Replica(
-        engine=engine,
-        prompt_tokens=history.profile.prompt_tokens_each,
-        ceiling=_ceiling(policy, engine, history, reports),
-    )
     return Model(
         replica=replica,
-        outcomes=history.forecast.outcomes(work.level, at_most=max(work.at_most, work.level)),
+        outcomes=history.forecast.distribution(now, work.level, at_most=max(work.at_most, work.level)),
         curve=history.misses.curve(replica, slo),
         allowed_share=1.0 - slo.percentile / 100.0,
         unloaded_share=expected_share(0.0, replica, slo),

@@ -15,6 +15,8 @@ from modelfleet.scaling.observation import Counters
 from modelfleet.scaling.policy import ScalingPolicy
 
 _ROUNDING = 1e-9
+_MOST_USED = 0.8
+"""No smaller size is used more than this: beyond it a queue begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,22 @@ class Reading:
     def kv_size(self, policy: ScalingPolicy) -> int:
         """Return the size for which the KV cache is not fuller than its target."""
         return math.ceil(self.kv_usage * 100.0 / policy.targets.kv_cache_percent - _ROUNDING)
+
+    def lower_kv_size(self, policy: ScalingPolicy, *, ready: int, work: float) -> int:
+        """
+        Return the smallest size below *ready* for which the KV cache will not be fuller than its target.
+
+        Fewer replicas are slower, so that requests stay longer and more of them are there at once: at a use of u there
+        are 1 / (1 - u) times as many as at none (see the engine's model). Without this a fleet would shrink until it
+        must grow, again and again. *work* is what arrives, in replicas.
+        """
+        for size in range(max(self.kv_size(policy), 1), ready):
+            use = work / size
+            if use < _MOST_USED:
+                usage = self.kv_usage * (1.0 - work / ready) / (1.0 - use)
+                if usage * 100.0 <= size * policy.targets.kv_cache_percent:
+                    return size
+        return ready
 
 
 def reading_of(pages: Iterable[Counters]) -> Reading:

@@ -41,7 +41,7 @@ class History:
     misses: Misses = field(default_factory=Misses)
     largest_work: float = 0.0
     observed_seconds: float = 0.0
-    """How long the fleet was observed altogether: below an hour the largest work is no bound."""
+    """How long the fleet was observed altogether: early on the largest work is no bound."""
 
     profile: Profile = field(default_factory=Profile)
     samples: tuple[Sample, ...] = ()

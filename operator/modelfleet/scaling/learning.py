@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from modelfleet.scaling import sleep
 from modelfleet.scaling.cold_start import ColdStarts
+from modelfleet.scaling.demand import WINDOW_SECONDS, done_since
 from modelfleet.scaling.engine_model import EngineSums
-from modelfleet.scaling.facts import Facts, PodReport
-from modelfleet.scaling.health import PodMemory, remembered
+from modelfleet.scaling.facts import CAME_SECONDS, Facts, PodReport
+from modelfleet.scaling.health import PodMemory, is_valid, remembered
 from modelfleet.scaling.history import History
 from modelfleet.scaling.misses import Misses
 from modelfleet.scaling.observation import PodObservation
@@ -48,18 +49,20 @@ def _with_work(history: History, facts: Facts) -> History:
     work = facts.work
     done = sum(report.work for report in facts.reports)
     samples = work.samples
-    dispersion = history.dispersion
+    dispersion, forecast = history.dispersion, history.forecast
     if len(samples) > 1:
         dispersion = dispersion.with_samples(samples[-2], samples[-1])
+    if facts.now - (history.begun_at or 0.0) >= WINDOW_SECONDS:
+        forecast = forecast.with_tick(
+            now=facts.now, seconds=work.seconds, level=work.level, came=work.came, horizon=facts.horizon
+        )
     return replace(
         history,
         largest_work=max(history.largest_work, work.came),
         profile=history.profile.with_traffic(work.traffic, done, work.seconds),
         samples=samples,
         dispersion=dispersion,
-        forecast=history.forecast.with_tick(
-            now=facts.now, seconds=work.seconds, level=work.level, came=work.came, horizon=facts.horizon
-        ),
+        forecast=forecast,
         misses=_misses(history.misses, facts),
     )
 
@@ -69,9 +72,9 @@ def _misses(misses: Misses, facts: Facts) -> Misses:
     if slo is None or traffic.first_tokens <= 0.0:
         return misses
     missed = sum(_missed(report, slo.inter_token_seconds) for report in facts.reports)
-    return misses.with_requests(
-        utilization=facts.work.came / len(facts.pods.ready), requests=traffic.first_tokens, missed=missed
-    )
+    # While a queue drains little comes and much is done: its misses are those of a fleet that is full.
+    work = max(facts.work.came, done_since(facts.work.samples, facts.now - CAME_SECONDS))
+    return misses.with_requests(utilization=work / len(facts.pods.ready), requests=traffic.first_tokens, missed=missed)
 
 
 def _missed(report: PodReport, inter_token_seconds: float) -> float:
@@ -119,7 +122,8 @@ def _pods(facts: Facts) -> tuple[PodMemory, ...]:
 def _memory(pod: PodObservation, memory: PodMemory | None, report: PodReport | None) -> PodMemory:
     if report is None:
         # It is not in traffic: what it did is no demand, and its page is a new beginning should it come back.
-        return PodMemory(name=pod.name, page=pod.counters, was_ready=pod.ready_at is not None or _was_ready(memory))
+        page = pod.counters if pod.counters is not None and is_valid(pod.counters) else None
+        return PodMemory(name=pod.name, page=page, was_ready=pod.ready_at is not None or _was_ready(memory))
     return remembered(pod, memory, report.problem, report.work)
 
 

@@ -27,9 +27,9 @@ BINS = 25
 PRIOR_REQUESTS = 200.0
 REMEMBERED_REQUESTS = 5000.0
 """More than so many requests in a bin count as so many, so that newer ones replace older ones."""
-VARIATION = 3.0
-"""b: gaps as in a Poisson stream and prompts that vary as much make 2; services are burstier."""
-LATENCY_SPREAD = 0.1
+VARIATION = 2.0
+"""b: gaps as in a Poisson stream, and prompts that vary as much."""
+LATENCY_SPREAD = 0.15
 """Requests' mean times between tokens scatter by about so much around their mean, as logarithms."""
 
 

@@ -1,6 +1,7 @@
 """How fast a size changes: upwards in steps, downwards in smaller ones and only to what was enough for a while."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from modelfleet.scaling.policy import ScalingPolicy
 
@@ -27,13 +28,12 @@ def largest(needs: tuple[Need, ...]) -> Need:
 
 
 def with_size(sizes: tuple[Need, ...], size: Need) -> tuple[Need, ...]:
-    """Return the *sizes* of the last minute, each at its beginning, with that of now."""
-    if sizes and sizes[-1].replicas == size.replicas:
-        return sizes
-    recent = [s for s in sizes if s.at > size.at - MINUTE]
-    # The size that held when the minute began counts too.
-    before = [s for s in sizes if s.at <= size.at - MINUTE][-1:]
-    return (*before, *recent, size)
+    """Return the *sizes* that were had in the last minute, each at its beginning, with that of now."""
+    if not sizes or sizes[-1].replicas != size.replicas:
+        sizes = (*sizes, size)
+    begin = size.at - MINUTE
+    # A size is over when the next begins: the one that held when the minute began still counts.
+    return tuple(had for had, after in pairwise(sizes) if after.at > begin) + sizes[-1:]
 
 
 def highest_step(sizes: tuple[Need, ...], policy: ScalingPolicy) -> int:

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 
 from modelfleet.scaling import rates, sleep
 from modelfleet.scaling.decision import Reason, Rule
-from modelfleet.scaling.facts import Facts
+from modelfleet.scaling.facts import Facts, Model
 from modelfleet.scaling.rates import Need
 from modelfleet.scaling.sizing import smallest_size
+
+CALM = 0.5
+"""A smaller size must miss this share of what may be missed, so that noise around a bound does not move the fleet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +51,23 @@ def size(draft: Draft, facts: Facts) -> Draft:
         return replace(draft, replicas=draft.replicas if draft.is_final else 0)
     if model.unloaded_share > model.allowed_share:
         return replace(draft, replicas=0)
-    needed = smallest_size(
-        model.outcomes, model.curve, allowed_share=model.allowed_share, at_most=facts.policy.max_replicas
-    )
+    needed = _smallest(model, facts, allowed_share=model.allowed_share)
+    if needed < facts.pods.size:
+        calm = _smallest(model, facts, allowed_share=CALM * model.allowed_share)
+        needed = min(calm, facts.pods.size)
     because = (
         f"{facts.work.level:.2f} replicas of work arrive, and the forecast for {facts.horizon:.0f} s needs {needed}"
     )
     return Draft(needed, Rule.SIZE, _direction(needed, facts), because)
 
 
+def _smallest(model: Model, facts: Facts, *, allowed_share: float) -> int:
+    return smallest_size(model.outcomes, model.curve, allowed_share=allowed_share, at_most=facts.policy.max_replicas)
+
+
 def queue(draft: Draft, facts: Facts) -> Draft:
     """Take more where requests wait, or fill the batches."""
-    needed = facts.reading.queue_size(facts.policy)
+    needed = min(facts.reading.queue_size(facts.policy), _most_for_queue(facts))
     if draft.is_final or needed <= draft.replicas:
         return draft
     target = facts.policy.targets.queue_depth_per_replica
@@ -70,9 +78,27 @@ def queue(draft: Draft, facts: Facts) -> Draft:
     return Draft(needed, Rule.QUEUE, reason, because)
 
 
+def _most_for_queue(facts: Facts) -> int:
+    """
+    Return what the queue may ask for at most.
+
+    It grows for as long as pods load, and asking for more each time would end at the largest size. So it asks for no
+    more than was ordered while some of that loads; twice the pods that work is what a queue with the gateway's limits
+    asks for anyway. Where there is an objective the model knows how much work waits: then the queue never asks for
+    more than twice, and for nothing new while it falls.
+    """
+    twice, size = 2 * len(facts.pods.ready), facts.pods.size - len(facts.pods.broken)
+    if facts.model is not None:
+        before = facts.history.reading
+        return size if before is not None and facts.reading_now.waiting < before.waiting else twice
+    return max(size, twice) if size > len(facts.pods.ready) else facts.policy.max_replicas
+
+
 def kv_cache(draft: Draft, facts: Facts) -> Draft:
     """Take more where the KV cache is full."""
     needed = facts.reading.kv_size(facts.policy)
+    if needed < len(facts.pods.ready):
+        needed = facts.reading.lower_kv_size(facts.policy, ready=len(facts.pods.ready), work=facts.work.level)
     if draft.is_final or needed <= draft.replicas:
         return draft
     target = facts.policy.targets.kv_cache_percent
