@@ -26,7 +26,7 @@ from modelfleet.gateway.ir import (
     RouteTable,
 )
 from modelfleet.gateway.render import access_log, authentication, limits
-from modelfleet.gateway.render.bootstrap import OPERATOR_API, TRUSTED_CA, Served, static_bootstrap
+from modelfleet.gateway.render.bootstrap import LOCAL_CLUSTER, OPERATOR_API, TRUSTED_CA, Served, static_bootstrap
 from modelfleet.gateway.render.headers import NO_MODEL
 from modelfleet.gateway.render.listeners import Ports
 from modelfleet.gateway.render.routes import UNMATCHED, unmatched
@@ -196,7 +196,10 @@ def _routes(each: RouteTable, clusters: Mapping[str, Any]) -> dict[str, Any]:
     host = {
         "name": each.name,
         "domains": ["*"],
-        "typed_per_filter_config": {**limits.per_table(each), **authentication.access(each.access)},
+        "typed_per_filter_config": {
+            **limits.per_table(each, gateways=_gateways(clusters)),
+            **authentication.access(each.access),
+        },
         "request_headers_to_add": access_log.attribution(each),
         **reading(each.access.tokens),
         "routes": [route],
@@ -206,3 +209,9 @@ def _routes(each: RouteTable, clusters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _address(port: int) -> dict[str, Any]:
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
+
+
+def _gateways(clusters: Mapping[str, dict[str, Any]]) -> int:
+    """Return how many replicas share limits: this one alone, unless the test says who the others are."""
+    own = clusters.get(LOCAL_CLUSTER)
+    return len(own["load_assignment"]["endpoints"][0]["lb_endpoints"]) if own else 1

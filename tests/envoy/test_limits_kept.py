@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from tests.apiserver.waiting import eventually
 from tests.envoy.client_listener import ALICE, KEYS, ClientListener, client_listener, cluster, error_of, table
 
 from modelfleet.gateway.ir import ApiKey, Gateway, Limit, Per, RouteTable
@@ -42,6 +44,12 @@ TABLES = (
 def gateway() -> Iterator[ClientListener]:
     with client_listener(Gateway(tables={each.name: each for each in TABLES}, keys=(*KEYS, *MORE, *CROWD))) as running:
         yield running
+
+
+def sharing(replicas: int, *tables: RouteTable) -> AbstractContextManager[ClientListener]:
+    """Start one of several replicas."""
+    gateway = Gateway(tables={each.name: each for each in tables}, keys=(*KEYS, *MORE))
+    return client_listener(gateway, clusters={LOCAL_CLUSTER: cluster(LOCAL_CLUSTER, *range(1, replicas + 1))})
 
 
 def statuses(gateway: ClientListener, model: str, key: str | None, count: int, **body: Any) -> list[int]:
@@ -155,3 +163,43 @@ def test_replicas_share_a_budget() -> None:
         refilled = (time.monotonic() - began) * 10 / 60
 
         assert 10 <= passed <= 11 + refilled
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 5])
+def test_a_budget_smaller_than_the_number_of_replicas_lets_one_request_in_at_each(replicas: int) -> None:
+    tables = (
+        limited("one", Limit(Per.USER, requests_per_minute=1)),
+        limited("tokens", Limit(Per.USER, reserved_tokens_per_minute=1000, default_max_tokens=400)),
+    )
+    with sharing(replicas, *tables) as gateway:
+        assert statuses(gateway, "one", ALICE, 2) == [200, 429]
+        assert gateway.ask("one", key=ALICE).headers["retry-after"] == str(60 * replicas)
+        assert statuses(gateway, "tokens", ALICE, 1, max_tokens=1000) == [200]
+        assert statuses(gateway, "tokens", CARL, 1, max_tokens=1001) == [429]
+        assert statuses(gateway, "tokens", ALINA, 4)[0] == 200
+        refused = gateway.ask("tokens", key=ALICE, max_tokens=500)
+
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) == 1 + 30 * replicas
+
+
+def test_replicas_exceed_a_budget_of_tokens_by_one_request_each() -> None:
+    shared = limited("tokens", Limit(Per.USER, reserved_tokens_per_minute=1200, default_max_tokens=50))
+    with sharing(3, shared) as gateway:
+        began = time.monotonic()
+        small = statuses(gateway, "tokens", ALICE, 14).count(200)
+        large = statuses(gateway, "tokens", CARL, 4, max_tokens=350).count(200)
+        refilled = (time.monotonic() - began) * 400 / 60
+
+        assert 8 <= small <= 8 + 1 + refilled / 50  # a share of 400 tokens, and a request
+        assert 2 <= large <= 2 + refilled / 350  # 50 are left after the first, the second owes 300
+
+
+def test_what_is_owed_is_paid_before_the_next_request() -> None:
+    shared = limited("tokens", Limit(Per.USER, reserved_tokens_per_minute=60_000))
+    with sharing(2, shared) as gateway:
+        assert statuses(gateway, "tokens", ALICE, 1, max_tokens=31_000) == [200]
+        began = time.monotonic()
+        eventually(lambda: gateway.ask("tokens", key=ALICE, max_tokens=1).status_code == 200, "the debt is paid")
+
+        assert time.monotonic() - began >= 1  # 1,000 tokens of a share of 500 a second

@@ -17,7 +17,7 @@ REPLICAS = st.builds(
     Replicas,
     st.dictionaries(st.sampled_from(["models/a", "models/b"]), st.just((Address("10.0.0.1", 8000),)), max_size=2),
     st.sampled_from([(), (Address("10.0.0.8", 8090),)]),
-    st.sampled_from([(), (Address("10.0.0.9", 8080),)]),
+    st.sampled_from([(), (Address("10.0.0.9", 8080),), (Address("10.0.0.7", 8080), Address("10.0.0.9", 8080))]),
 )
 PLACE = Place()
 

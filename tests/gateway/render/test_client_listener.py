@@ -139,6 +139,21 @@ def test_every_limit_has_one_bucket_for_what_it_counts() -> None:
     assert sizes == {"requests": [60, 600], "tokens": [1000, 2**32 - 1]}
 
 
+def test_a_request_always_fits_the_share_of_a_replica() -> None:
+    found = limits.per_table(replace(TABLE, limits=(Limit(Per.USER, requests_per_minute=2),)), gateways=5)
+    bucket = found["requests"]["descriptors"][0]["token_bucket"]
+
+    assert bucket == {"max_tokens": 5, "tokens_per_fill": 2, "fill_interval": "60s"}
+    assert found["requests"]["response_headers_to_add"][1]["header"]["value"] == "150"
+
+
+def test_a_budget_that_envoy_cannot_count_for_all_replicas_is_never_owed() -> None:
+    limit = Limit(Per.USER, reserved_tokens_per_minute=2**31)
+    found = limits.per_table(replace(TABLE, limits=(limit,)), gateways=2)
+
+    assert found["tokens"]["descriptors"][0]["token_bucket"]["max_tokens"] == 2**31
+
+
 def test_clients_words_get_into_headers_for_the_log_only_where_a_table_says_so() -> None:
     assert access_log.attribution(TABLE) == []
 

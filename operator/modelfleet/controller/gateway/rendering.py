@@ -89,6 +89,8 @@ class Rendering:
 
     def _stale(self, difference: Difference, replicas: Replicas) -> set[Unit]:
         tables = {*difference.tables, *(name for pool in difference.pools for name in self._users.get(pool, ()))}
+        if replicas.sharing != self._replicas.sharing:
+            tables |= {name for name, table in self._compiler.tables.items() if table.limits}
         stale: set[Unit] = {("table", name) for name in tables}
         stale |= {("pool", name) for name in difference.pools}
         stale |= {("endpoints", name) for name in (*difference.pools, *self._moved(replicas))}
@@ -139,7 +141,9 @@ class Rendering:
         table = self._compiler.tables.get(name)
         self._note(self._uses, self._users, name, routes.fleets_of(table) if table else ())
         self._note(self._sends_to, self._senders, name, _targets(table, self._compiler.pools) if table else ())
-        return render.of_table(table, self._compiler.pools, self._frame) if table else {}
+        return (
+            render.of_table(table, self._compiler.pools, self._frame, gateways=self._replicas.sharing) if table else {}
+        )
 
     @staticmethod
     def _note(by_table: Named, tables: Tables, name: str, now: Collection[str]) -> None:

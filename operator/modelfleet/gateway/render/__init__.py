@@ -48,10 +48,17 @@ class Replicas:
     activators: tuple[Address, ...] = ()
     gateways: tuple[Address, ...] = ()
 
+    @property
+    def sharing(self) -> int:
+        """Return how many gateways share the limits."""
+        return max(1, len(self.gateways))
+
 
 def resources(gateway: Gateway, replicas: Replicas, place: Place) -> Resources:
     """Return everything that serves *gateway*."""
-    tables = (of_table(table, gateway.pools, gateway.frame) for table in gateway.tables.values())
+    tables = (
+        of_table(table, gateway.pools, gateway.frame, gateways=replicas.sharing) for table in gateway.tables.values()
+    )
     pools = (of_pool(pool) for pool in gateway.pools.values())
     providing = (of_provider(provider, place) for provider in gateway.providers.values())
     keys = (of_provider_key(key, value) for key, value in gateway.provider_keys.items())
@@ -86,11 +93,15 @@ def of_credentials(gateway: Gateway, place: Place) -> Resources:
     }
 
 
-def of_table(table: RouteTable, pools: Mapping[str, Pool], frame: Frame) -> Resources:
-    """Return what depends on *table*, and on limits and affinity of those *pools* that `routes.fleets_of` names."""
+def of_table(table: RouteTable, pools: Mapping[str, Pool], frame: Frame, *, gateways: int = 1) -> Resources:
+    """
+    Return what depends on *table*, and on limits and affinity of those *pools* that `routes.fleets_of` names.
+
+    *gateways* counts only for a table with limits.
+    """
     return {
         type_urls.CDS: clusters.chain_clusters(table, pools),
-        type_urls.RDS: {table.name: routes.route_configuration(table, pools, frame)},
+        type_urls.RDS: {table.name: routes.route_configuration(table, pools, frame, gateways=gateways)},
         type_urls.SRDS: routes.scopes(table),
     }
 

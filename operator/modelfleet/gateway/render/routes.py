@@ -25,15 +25,18 @@ TRIES = f"{PREFIX}tries"
 LISTING_SECONDS = 5
 
 
-def route_configuration(table: RouteTable, pools: Mapping[str, Pool], frame: Frame) -> Resource:
-    """Return the RouteConfiguration of *table*; *pools* has those of its fleets."""
+def route_configuration(table: RouteTable, pools: Mapping[str, Pool], frame: Frame, *, gateways: int = 1) -> Resource:
+    """Return the RouteConfiguration of *table*; *pools* has its fleets, *gateways* replicas share its limits."""
     routes = [route for rule in table.rules for route in _routes(table, rule, pools)]
     host = {
         **_host(table.name, [*routes, _NO_RULE], frame),
         "include_request_attempt_count": True,
         **tokens.reading(table.access.tokens),
         "request_headers_to_add": attribution(table),
-        "typed_per_filter_config": {**authentication.access(table.access), **limits.per_table(table)},
+        "typed_per_filter_config": {
+            **authentication.access(table.access),
+            **limits.per_table(table, gateways=gateways),
+        },
     }
     return {"name": table.name, "virtual_hosts": [host]}
 
