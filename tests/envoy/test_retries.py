@@ -32,7 +32,7 @@ def running(stand_ins: Engines) -> Iterator[Gate]:
         table("chained", rule(pair, pair, to(fleet("spare")))),
         table("only", rule(only, only)),
         table("thrice", rule(only, only, only, retries=ir.Retries(base_milliseconds=200, max_milliseconds=400))),
-        table("budget", rule(only, only, only, only, retries=ir.Retries(budget_percent=1))),
+        *(table(name, rule(*[to(fleet(name))] * 4)) for name in ("thrifty", "lavish")),
         table("outage", rule(to(fleet("down")), to(fleet("down")), to(fleet("spare")))),
         table("idle", rule(only, timeouts=short)),
         table("bounded", rule(only, timeouts=ir.Timeouts(request_seconds=1))),
@@ -40,12 +40,16 @@ def running(stand_ins: Engines) -> Iterator[Gate]:
     ]
     pods = {
         "pair": [stand_ins["good"].port, stand_ins["bad"].port],
-        "only": [stand_ins["only"].port],
+        **{name: [stand_ins["only"].port] for name in ("only", "thrifty", "lavish")},
         "out": [stand_ins["weak"].port, stand_ins["strong"].port],
         "down": [stand_ins["down"].port],
         "spare": [stand_ins["spare"].port],
     }
-    pools = [pool(name, outliers=SOON_OUT if name == "out" else NEVER_OUT) for name in pods]
+    percents = {"thrifty": 1, "lavish": 100}
+    pools = [
+        pool(name, outliers=SOON_OUT if name == "out" else NEVER_OUT, retry_budget_percent=percents.get(name, 20))
+        for name in pods
+    ]
     with gate(gateway(tables, pools), pods) as started:
         yield started
 
@@ -97,12 +101,15 @@ def test_retry_after_keeps_nobody_from_the_fallback(running: Gate, stand_ins: En
 
 
 def test_retries_keep_to_their_budget(running: Gate, stand_ins: Engines) -> None:
-    stand_ins["only"].reset(status=503, delay=1)
-    running.ask_many("budget", 250)
-    tries = len(stand_ins["only"].asked)
+    tries = {}
+    for name in ("thrifty", "lavish"):
+        stand_ins["only"].reset(status=503, delay=1)
+        running.ask_many(name, 250)
+        tries[name] = len(stand_ins["only"].asked)
 
     # A hundred retries at once are always allowed.
-    assert 250 < tries < 250 * 4 * 0.95
+    assert 250 < tries["thrifty"] < 250 * 3
+    assert tries["lavish"] > tries["thrifty"]
 
 
 def test_fallbacks_know_no_budget(running: Gate, stand_ins: Engines) -> None:

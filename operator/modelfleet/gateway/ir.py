@@ -55,6 +55,10 @@ class OutlierDetection:
     max_ejection_percent: int = 100
 
 
+RETRY_BUDGET_PERCENT = 20
+"""The default of a policy's `retries.budgetPercent`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The ready replicas of one fleet. None of these numbers depends on how many there are."""
@@ -71,6 +75,8 @@ class Pool:
     sleep: Sleep | None = None
     outliers: OutlierDetection = OutlierDetection()
     connect_milliseconds: int = 1000
+    retry_budget_percent: int = RETRY_BUDGET_PERCENT
+    """retry_budget_percent is how many of the requests that are open to the fleet may be further tries."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -164,9 +170,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often and how fast a request is tried again: jittered exponential back-off within a budget of retries."""
+    """How fast a request is tried again: jittered exponential back-off."""
 
-    budget_percent: int = 20
     base_milliseconds: int = 25
     max_milliseconds: int = 250
 

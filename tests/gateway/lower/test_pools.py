@@ -43,7 +43,11 @@ def test_outlier_detection_and_connect_timeout_are_the_oldest_policys_that_sets_
     silent = policy(name="a", models=["a"], created="2025-01-01T00:00:00Z")
     older = policy(rule(outlierDetection=detection), name="b", models=["b"], created=OLDER)
     younger = policy(
-        rule(outlierDetection={"consecutiveErrors": 9}, timeouts={"connectMilliseconds": 77}),
+        rule(
+            outlierDetection={"consecutiveErrors": 9},
+            timeouts={"connectMilliseconds": 77},
+            retries={"budgetPercent": 5},
+        ),
         name="c",
         models=["c"],
         created=YOUNGER,
@@ -52,7 +56,7 @@ def test_outlier_detection_and_connect_timeout_are_the_oldest_policys_that_sets_
     found = pool(fleet(), younger, older, silent)
 
     assert found.outliers == ir.OutlierDetection(2, 30, 50)
-    assert found.connect_milliseconds == 77
+    assert (found.connect_milliseconds, found.retry_budget_percent) == (77, 5)
 
 
 def test_rules_about_other_fleets_say_nothing_about_this_one() -> None:

@@ -120,7 +120,7 @@ def test_retries_and_match_are_carried_over() -> None:
 
     found = only_rule(lowered(fleet(), policy(rule(match=match, retries=retries))))
 
-    assert found.retries == ir.Retries(30, 10, 20)
+    assert found.retries == ir.Retries(10, 20)
     assert found.match == ir.Match(
         headers=(
             ir.HeaderMatch("x-a", ir.HeaderTest.EXACT, "v"),

@@ -51,12 +51,6 @@ def test_a_provider_is_reached_over_the_relay_also_first() -> None:
     assert [member.is_direct for member in chains(table(one), one)[0][0].members] == [False, False]
 
 
-def test_a_budget_of_its_own_needs_a_chain() -> None:
-    one = rule(FIRST, FIRST, retries=ir.Retries(budget_percent=5))
-
-    assert not chains(table(one), one)[0][0].is_plain
-
-
 def test_only_rejected_requests_have_a_chain_that_refuses() -> None:
     def targets(shed: ir.Shed | None) -> set[str]:
         one = rule(FIRST, SECOND, shed=shed)

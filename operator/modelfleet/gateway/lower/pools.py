@@ -6,7 +6,7 @@ from modelfleet.api.saturation import gateway_share, requests_per_pod
 from modelfleet.api.v1alpha1.cache_policy import CachePolicy
 from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
 from modelfleet.api.v1alpha1.route_policy import RoutePolicy, RouteRule
-from modelfleet.api.v1alpha1.route_policy.resilience import Timeouts
+from modelfleet.api.v1alpha1.route_policy.resilience import Retries, Timeouts
 from modelfleet.gateway import ir
 from modelfleet.gateway.lower.references import fleets_named_by, fleets_targeted_by, steps_of
 from modelfleet.gateway.lower.seniority import by_age
@@ -39,6 +39,7 @@ def pool_of(
         sleep=_sleep(fleet),
         outliers=_outliers(rules),
         connect_milliseconds=_connect_milliseconds(rules),
+        retry_budget_percent=_retry_budget_percent(rules),
     )
 
 
@@ -66,6 +67,13 @@ def _connect_milliseconds(rules: Iterable[RouteRule]) -> int:
         if "connect_milliseconds" in rule.timeouts.model_fields_set:
             return rule.timeouts.connect_milliseconds
     return Timeouts().connect_milliseconds
+
+
+def _retry_budget_percent(rules: Iterable[RouteRule]) -> int:
+    for rule in rules:
+        if "budget_percent" in rule.retries.model_fields_set:
+            return rule.retries.budget_percent
+    return Retries().budget_percent
 
 
 def _affinity(fleet: str, caches: Iterable[CachePolicy]) -> ir.Affinity | None:

@@ -102,9 +102,9 @@ def timeouts_of(rule: RouteRule) -> ir.Timeouts:
 
 
 def retries_of(rule: RouteRule) -> ir.Retries:
-    """Return how fast and how often at once the requests of *rule* are tried again."""
+    """Return how fast the requests of *rule* are tried again."""
     retries = rule.retries
-    return ir.Retries(retries.budget_percent, retries.backoff_milliseconds, retries.max_backoff_milliseconds)
+    return ir.Retries(retries.backoff_milliseconds, retries.max_backoff_milliseconds)
 
 
 def _tries(rule: RouteRule, shared: list[tuple[Target, int]], after: list[Target]) -> Iterator[ir.Split]:

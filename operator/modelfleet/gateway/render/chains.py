@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from modelfleet.gateway.ir import Backend, BackendKind, Retries, RouteTable, Rule, Shed, Split
+from modelfleet.gateway.ir import Backend, BackendKind, RouteTable, Rule, Shed, Split
 
 FINAL = "final"
 """The target of the relay that gives the rule's static answer."""
@@ -70,7 +70,7 @@ def stages(rule: Rule) -> tuple[Stage, ...]:
 
 def is_plain(rule: Rule) -> bool:
     """Whether all tries of *rule* go to one pool, so that its route can name it."""
-    if len(stages(rule)) != 1 or rule.final or rule.retries.budget_percent != Retries().budget_percent:
+    if len(stages(rule)) != 1 or rule.final:
         return False
     backends = rule.tries[0].backends
     return len(backends) == 1 and backends[0][0].kind is BackendKind.FLEET

@@ -7,7 +7,7 @@ Envoy 1.40), so a fleet that grows or shrinks changes its endpoints alone.
 
 from collections.abc import Iterator, Mapping
 
-from modelfleet.gateway.ir import BackendKind, OutlierDetection, Pool, Retries, RouteTable, Rule
+from modelfleet.gateway.ir import RETRY_BUDGET_PERCENT, BackendKind, OutlierDetection, Pool, RouteTable, Rule
 from modelfleet.gateway.render.affinity import load_balancing
 from modelfleet.gateway.render.chains import Chain, all_chains
 from modelfleet.gateway.render.holding import options_while_asleep, pods_of
@@ -45,7 +45,7 @@ def _breakers(pool: Pool) -> Resource:
     Measured with Envoy 1.40: a pod's connections count whatever their priority, so the lower limit of `DEFAULT` leaves
     what is above it to everybody else. Each pool of connections may always have one.
     """
-    retries = retry_limits(Retries(), holds=False)
+    retries = retry_limits(pool.retry_budget_percent, holds=False)
     most = {"max_connections": UNLIMITED, "max_requests": UNLIMITED, **retries}
     connections = {"DEFAULT": pool.low_priority_connections_per_pod, "HIGH": pool.connections_per_pod}
     return {
@@ -73,11 +73,11 @@ def _outliers(outliers: OutlierDetection) -> Resource:
 def _of_rule(table: RouteTable, rule: Rule, pools: Mapping[str, Pool]) -> Iterator[Resource]:
     for chain in all_chains(table, rule):
         if not chain.is_plain:
-            yield _composite(table, chain, rule, pools)
+            yield _composite(table, chain, pools)
             yield from (member(_name(table, one.target), one.target) for one in chain.members if not one.is_direct)
 
 
-def _composite(table: RouteTable, chain: Chain, rule: Rule, pools: Mapping[str, Pool]) -> Resource:
+def _composite(table: RouteTable, chain: Chain, pools: Mapping[str, Pool]) -> Resource:
     members = [{"name": one.target if one.is_direct else _name(table, one.target)} for one in chain.members]
     kind = "extensions.clusters.composite.v3.ClusterConfig"
     goes_elsewhere = len({one.target for one in chain.members}) > 1
@@ -85,7 +85,7 @@ def _composite(table: RouteTable, chain: Chain, rule: Rule, pools: Mapping[str, 
     first = chain.first
     pool = pools[first.name] if first and first.kind is BackendKind.FLEET else None
     holds = pool is not None and pool.sleep is not None
-    limits = no_retry_limits() if goes_elsewhere else retry_limits(rule.retries, holds=holds)
+    limits = no_retry_limits() if goes_elsewhere else retry_limits(RETRY_BUDGET_PERCENT, holds=holds)
     return {
         "name": chain.name,
         "connect_timeout": "1s",

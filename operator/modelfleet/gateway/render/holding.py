@@ -10,7 +10,7 @@ wrong for operators (measured with Envoy 1.40).
   thread had left it out, however often `previous_hosts` asked for another; now and then a request lost all its tries.
 """
 
-from modelfleet.gateway.ir import Pool, Retries
+from modelfleet.gateway.ir import Pool
 from modelfleet.gateway.render.headers import ACTIVATOR, TARGET
 from modelfleet.gateway.render.operator import OPERATOR_API
 from modelfleet.gateway.render.relay import UNLIMITED, unlimited
@@ -29,7 +29,7 @@ def pods_of(pool: Pool) -> str:
 def holding_pool(pool: Pool) -> Resource:
     """Return the cluster that requests for *pool*, which may sleep, are sent to."""
     most = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), UNLIMITED)
-    limits = {**most, **retry_limits(Retries(), holds=True)}
+    limits = {**most, **retry_limits(pool.retry_budget_percent, holds=True)}
     kind = "extensions.clusters.aggregate.v3.ClusterConfig"
     return {
         "name": pool.fleet,

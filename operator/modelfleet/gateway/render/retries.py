@@ -1,6 +1,6 @@
 """When a request is tried again, how soon, and where."""
 
-from modelfleet.gateway.ir import Retries, Rule
+from modelfleet.gateway.ir import Rule
 from modelfleet.gateway.render.chains import is_plain, tries_of
 from modelfleet.gateway.render.relay import UNLIMITED
 from modelfleet.gateway.render.types import Resource, extension
@@ -49,13 +49,14 @@ def retry_policy(rule: Rule) -> Resource:
     }
 
 
-def retry_limits(retries: Retries, *, holds: bool) -> Resource:
+def retry_limits(budget_percent: int, *, holds: bool) -> Resource:
     """
     Return the part of a breaker's thresholds that bounds how many requests are tried again at once.
 
-    *holds* says whether requests to the fleet may be held.
+    *holds* says whether requests to the fleet may be held. Measured with Envoy 1.40: the requests of a composite count
+    for its members alone, so that of a composite's budget nothing is in force but the floor.
     """
-    percent, always = {"value": retries.budget_percent}, BUDGET_FROM_HELD if holds else BUDGET_FROM
+    percent, always = {"value": budget_percent}, BUDGET_FROM_HELD if holds else BUDGET_FROM
     return {"retry_budget": {"budget_percent": percent, "min_retry_concurrency": always}}
 
 

@@ -34,7 +34,7 @@ class Retries(ApiModel):
     attempts: Annotated[Int, Field(ge=1, le=8)] = 2
     """attempts is how often the rule's backends are tried in all before the first fallback. Defaults to 2; 1 tries nothing again."""
     budget_percent: Annotated[Int, Field(ge=1, le=100)] = 20
-    """budgetPercent is how many of the running requests may be further tries at any moment, so that an outage does not multiply the load. Defaults to 20."""
+    """budgetPercent is how many of the requests that run at a fleet may be further tries at any moment, so that an outage does not multiply the load; a hundred always may. It belongs to the fleet: that of the oldest policy which sets it counts, for rules without fallbacks. Defaults to 20."""
     backoff_milliseconds: Annotated[Int, Field(ge=1, le=60_000)] = 25
     """backoffMilliseconds is the pause before the second try at most; it doubles with every further one, and its length is left to chance. Defaults to 25."""
     max_backoff_milliseconds: Annotated[Int, Field(ge=1, le=60_000)] = 250
