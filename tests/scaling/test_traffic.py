@@ -75,10 +75,10 @@ def test_pods_with_pages_of_different_ages_add_up_a_second() -> None:
     assert fleet.generation_rate == 150.0
 
 
-def test_kv_tokens_are_unknown_where_one_capacity_is() -> None:
+def test_kv_tokens_need_a_capacity() -> None:
     before, after = (replace(page(at), kv_capacity_tokens=None) for at in (100.0, 105.0))
     unknown = between(before, after, late_after_seconds=None)
 
     assert unknown is not None
-    assert total([traffic(kv_usage=0.5), unknown]).kv_tokens is None
-    assert total([traffic(kv_usage=0.5)]).kv_tokens == 100_000.0
+    assert unknown.kv_tokens is None
+    assert traffic(kv_usage=0.5).kv_tokens == 100_000.0

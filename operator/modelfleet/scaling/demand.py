@@ -9,7 +9,7 @@ request. While queues drain, their growth is negative, and more is done than arr
 from dataclasses import dataclass
 
 from modelfleet.scaling.engine_model import EngineModel
-from modelfleet.scaling.traffic import FleetTraffic
+from modelfleet.scaling.traffic import FleetTraffic, PodTraffic
 
 PROFILE_HALF_LIFE_SECONDS = 300.0
 """How fast the mean request of the past is forgotten."""
@@ -66,12 +66,16 @@ class Sample:
     done: float
 
 
-def work_done(traffic: FleetTraffic, engine: EngineModel, profile: Profile) -> float:
-    """Return the work that the pods did, in replicas."""
+def work_done(pod: PodTraffic, engine: EngineModel, profile: Profile) -> float:
+    """Return the work that a pod did, in replicas."""
     context = profile.context_tokens
-    if traffic.kv_tokens is not None and traffic.running > 0.0:
-        context = traffic.kv_tokens / traffic.running
-    return engine.work(prompt_rate=traffic.prompt_rate, generation_rate=traffic.generation_rate, context_tokens=context)
+    if pod.kv_tokens is not None and pod.running > 0.0:
+        context = pod.kv_tokens / pod.running
+    return engine.work(
+        prompt_rate=pod.prompt_tokens / pod.seconds,
+        generation_rate=pod.generation_tokens / pod.seconds,
+        context_tokens=context,
+    )
 
 
 def work_arrived(done: float, traffic: FleetTraffic, profile: Profile) -> float:

@@ -143,8 +143,7 @@ def _report(
     traffic = between(before, pod.counters, late_after_seconds=late_after) if before else None
     if traffic is None:
         return PodReport(pod, pod.counters, None, None, known)
-    done = demand.work_done(total([traffic]), engine, profile)
-    return PodReport(pod, pod.counters, None, traffic, done)
+    return PodReport(pod, pod.counters, None, traffic, demand.work_done(traffic, engine, profile))
 
 
 def _work(reports: tuple[PodReport, ...], history: History, now: float) -> Work:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 from modelfleet.scaling.observation import Counters, PodObservation
 
@@ -22,7 +23,9 @@ INERT_SECONDS = 300.0
 
 NEEDED = ("running", "waiting", "kv_usage", "prompt_tokens", "generation_tokens")
 """Without these there is no statement about load."""
-_RISING = ("prompt_tokens", "generation_tokens", "finished_requests", "iteration_tokens_count")
+_needed = attrgetter(*NEEDED)
+_rising = attrgetter("prompt_tokens", "generation_tokens", "finished_requests", "iteration_tokens_count")
+_numbers = attrgetter(*(name for name in Counters.__slots__ if name not in ("at", "time_to_first_token_buckets")))
 
 
 class SignalProblem(StrEnum):
@@ -62,7 +65,7 @@ def problem_of(pod: PodObservation, memory: PodMemory | None, *, now: float, int
         return SignalProblem.MISSING
     if now - page.at > STALE_INTERVALS * interval:
         return SignalProblem.STALE
-    if any(getattr(page, name) is None for name in NEEDED):
+    if None in _needed(page):
         return SignalProblem.PARTIAL
     if not is_valid(page):
         return SignalProblem.INVALID
@@ -79,8 +82,7 @@ def _problem_since(before: Counters, page: Counters, moved_at: float) -> SignalP
 
 def is_valid(page: Counters) -> bool:
     """Return whether all that the page says is a finite number that is not negative, and KV usage a share."""
-    for name in _NUMBERS:
-        value = getattr(page, name)
+    for value in _numbers(page):
         # One comparison for the ordinary case: it is False for NaN, for infinity and for what is negative.
         if value is not None and not 0.0 <= value < math.inf:
             return False
@@ -90,8 +92,7 @@ def is_valid(page: Counters) -> bool:
 
 def is_reset(before: Counters, after: Counters) -> bool:
     """Return whether a counter fell."""
-    for name in _RISING:
-        old, new = getattr(before, name), getattr(after, name)
+    for old, new in zip(_rising(before), _rising(after), strict=True):
         if old is not None and new is not None and new < old:
             return True
     return False
@@ -99,7 +100,7 @@ def is_reset(before: Counters, after: Counters) -> bool:
 
 def has_moved(before: Counters | None, after: Counters) -> bool:
     """Return whether a counter of work is another one."""
-    return before is None or any(getattr(before, name) != getattr(after, name) for name in _RISING)
+    return before is None or bool(_rising(before) != _rising(after))
 
 
 def remembered(pod: PodObservation, memory: PodMemory | None, problem: SignalProblem | None, work: float) -> PodMemory:
@@ -139,6 +140,3 @@ def health_of(pods: Iterable[PodObservation], problems: Mapping[str, SignalProbl
     """Return the health of the Ready pods among *pods*."""
     ready = [pod.name for pod in pods if pod.ready_at is not None]
     return Health(len(ready), tuple((name, problems[name]) for name in ready if name in problems))
-
-
-_NUMBERS = tuple(name for name in Counters.__dataclass_fields__ if name not in ("at", "time_to_first_token_buckets"))

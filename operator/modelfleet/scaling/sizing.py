@@ -12,8 +12,9 @@ def missed_share(replicas: int, outcomes: Outcomes, curve: Curve) -> float:
     """Return the expected share of requests that miss on so many replicas; busy outcomes have more of the requests."""
     requests = missed = 0.0
     for work, probability in outcomes:
-        requests += probability * work
-        missed += probability * work * curve.at(work / replicas)
+        weight = probability * work
+        requests += weight
+        missed += weight * curve.at(work / replicas)
     return missed / requests if requests > 0.0 else 0.0
 
 

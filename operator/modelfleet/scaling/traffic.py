@@ -75,35 +75,22 @@ class FleetTraffic:
     request_rate: float = 0.0
     prompt_rate: float = 0.0
     generation_rate: float = 0.0
-    running: float = 0.0
-    kv_tokens: float | None = 0.0
-    """None where one pod's is not known."""
     queue_growth_rate: float = 0.0
     first_tokens: float = 0.0
-    late: float = 0.0
-
-    def with_pod(self, pod: PodTraffic) -> "FleetTraffic":
-        """Return it with one more pod."""
-        per_second = 1.0 / pod.seconds
-        known = self.kv_tokens is not None and pod.kv_tokens is not None
-        return FleetTraffic(
-            self.request_rate + pod.requests * per_second,
-            self.prompt_rate + pod.prompt_tokens * per_second,
-            self.generation_rate + pod.generation_tokens * per_second,
-            self.running + pod.running,
-            (self.kv_tokens or 0.0) + (pod.kv_tokens or 0.0) if known else None,
-            self.queue_growth_rate + pod.queue_growth * per_second,
-            self.first_tokens + pod.first_tokens,
-            self.late + pod.late,
-        )
+    """Requests, not a second."""
 
 
 def total(pods: Iterable[PodTraffic]) -> FleetTraffic:
     """Return the sum of *pods*, in their order."""
-    fleet = FleetTraffic()
+    requests = prompts = generated = growth = first_tokens = 0.0
     for pod in pods:
-        fleet = fleet.with_pod(pod)
-    return fleet
+        per_second = 1.0 / pod.seconds
+        requests += pod.requests * per_second
+        prompts += pod.prompt_tokens * per_second
+        generated += pod.generation_tokens * per_second
+        growth += pod.queue_growth * per_second
+        first_tokens += pod.first_tokens
+    return FleetTraffic(requests, prompts, generated, growth, first_tokens)
 
 
 def _growth(before: float | None, after: float | None) -> float:
