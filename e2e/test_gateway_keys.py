@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.cluster import Json, Namespace, eventually, ready, small_fleet
-from e2e.gateway import CHAT, MESSAGES, Gateway, keys, policy, rule
+from e2e.gateway import CHAT, HEALTH_PORT, MESSAGES, Gateway, keys, policy, rule
 from e2e.lab import LabError
+from e2e.operators import Operators
 
 ELSEWHERE = "gateway-elsewhere"
 CLOSED, OPEN = "closed", "open"
-ENGINE_PORT = 8000
+ENGINE_PORT, ACTIVATOR_PORT = 8000, 8090
 IN_EFFECT_SECONDS = 10.0
 """A second at most, as the benchmarks measure; the rest is for looking six times while the machine is busy."""
 UNSERVED = (
@@ -178,6 +179,19 @@ def test_an_engine_is_out_of_reach_from_other_namespaces(serving: Gateway, elsew
     assert probe(elsewhere, serving.origin + CHAT) == "401"
     for url in (f"http://{address}:{ENGINE_PORT}{CHAT}", f"{serving.namespace.url(CLOSED)}/chat/completions"):
         with pytest.raises(LabError, match="timed out"):
+            probe(elsewhere, url)
+
+
+def test_the_insides_of_the_gateway_are_out_of_reach_from_other_namespaces(
+    serving: Gateway, elsewhere: Namespace
+) -> None:
+    """A NetworkPolicy is before its statistics; the operator, which believes headers, answers its gateways alone."""
+    gateways = [f"http://{pod['status']['podIP']}:{HEALTH_PORT}/stats/prometheus" for pod in serving.pods()]
+    operators = [f"http://{pod['status']['podIP']}:{ACTIVATOR_PORT}/v1/models" for pod in Operators(serving.lab).pods()]
+
+    assert probe(elsewhere, serving.origin + CHAT) == "401"
+    for url, refusal in [*((url, "timed out") for url in gateways), *((url, "without response") for url in operators)]:
+        with pytest.raises(LabError, match=refusal):
             probe(elsewhere, url)
 
 
