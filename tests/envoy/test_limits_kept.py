@@ -127,6 +127,37 @@ def test_several_answers_reserve_several_times_as_much(gateway: ClientListener) 
     assert int(default.headers["x-ratelimit-remaining"]) == pytest.approx(400, abs=40)
 
 
+@pytest.mark.parametrize(
+    ("body", "answers"),
+    [
+        pytest.param(b'"prompt": "a, [b], {c}"', 1, id="one prompt"),
+        pytest.param(b'"prompt": ["a", "b,[\\"", "c"]', 3, id="a list of texts"),
+        pytest.param(b'"prompt": ["a", "b"], "n": 2', 4, id="a list, and several answers to each"),
+        pytest.param(b'"prompt": ["a", "b"], "n": 2, "best_of": 3', 6, id="the best of several"),
+        pytest.param(b'"prompt": [1, 2, 3]', 1, id="one prompt in tokens"),
+        pytest.param(b'"prompt": [[1, 2], [3], []]', 3, id="a list in tokens"),
+        pytest.param(b'"\\u0070rompt": ["a", "b"]', 2, id="an escaped key"),
+        pytest.param(b'"prompt": ["a", "b"], "prompt": "a"', 2, id="given twice"),
+        pytest.param(b'"prompt_embeds": ["a", "b"], "prompt": "a"', 3, id="embeddings too"),
+        pytest.param(b'"x": {"prompt": ["a", "b"]}, "y": [["prompt", "b"]], "prompt": ""', 1, id="decoys"),
+    ],
+)
+def test_each_prompt_of_a_completion_reserves(gateway: ClientListener, body: bytes, answers: int) -> None:
+    whole = b'{"model": "free", "max_tokens": 10, %s}' % body
+
+    assert gateway.post(whole, path="/v1/completions").status_code == 200
+    assert gateway.engine.last.headers["x-modelfleet-tokens"] == str(10 * answers)
+    assert gateway.engine.last.body == whole
+
+
+def test_prompts_without_end_are_not_counted_without_end(gateway: ClientListener) -> None:
+    body = b'{"model": "tokens", "max_tokens": 1, "prompt": [%s""]}' % (b'"",' * 1_000_000)
+    began = time.monotonic()
+
+    assert gateway.post(body, key=CARL, path="/v1/completions").status_code == 429
+    assert time.monotonic() - began < 20
+
+
 def test_a_reservation_that_does_not_fit_says_how_long_the_bucket_needs(gateway: ClientListener) -> None:
     statuses(gateway, "tokens", LONER, 2)
     answer = gateway.ask("tokens", key=LONER, max_tokens=900)

@@ -25,7 +25,7 @@ def identity(frame: Frame) -> Resource:
         "ONE_MODEL": _text(f"GET{ONE_MODEL_PREFIX}"),
         "PRICES": _prices(frame),
     }
-    return _filter(IDENTITY, tables, "errors.lua", "multipart.lua", "tokens.lua", "identity.lua")
+    return _filter(IDENTITY, tables, "errors.lua", "multipart.lua", "tokens.lua", "prompts.lua", "identity.lua")
 
 
 def unknown_model() -> Resource:

@@ -47,7 +47,7 @@ local function is_count(value)
 end
 
 -- The greatest of the maxima counts, whichever the engine heeds, so that naming two reserves no less.
-local function reserve(handle, headers, fields)
+local function reserve(handle, headers, fields, body)
   local most, answers = nil, fields.n
   for _, name in ipairs({"max_tokens", "max_completion_tokens", "max_output_tokens"}) do
     local value = fields[name]
@@ -59,6 +59,10 @@ local function reserve(handle, headers, fields)
   if not is_count(answers) or answers == 0 then
     return refuse(handle, "400", "`n` must be a whole number of at least 1.", nil, "n")
   end
+  if body then
+    local prompts, best_of = prompts_in(body:getBytes(0, body:length()))
+    answers = prompts * math.max(answers or 1, best_of)
+  end
   if most then
     local tokens = math.max(1, math.min(most * (answers or 1), MOST_TOKENS))
     headers:replace("x-modelfleet-tokens", string.format("%d", tokens))
@@ -67,7 +71,7 @@ local function reserve(handle, headers, fields)
   end
 end
 
-local function model_in_json(handle, headers, fields)
+local function model_in_json(handle, headers, fields, body)
   if not fields or fields.unreadable then
     local given = (headers:get("content-type") or ""):lower()
     if given ~= "application/json" and not given:find("^application/json%s*;") then
@@ -76,7 +80,7 @@ local function model_in_json(handle, headers, fields)
     return nil, fields and "The body must be a JSON object." or "`model` must be set."
   end
   if type(fields.model) ~= "string" or fields.model == "" then return nil, "`model` must be a text, and not empty." end
-  reserve(handle, headers, fields)
+  reserve(handle, headers, fields, body)
   return fields.model
 end
 
@@ -95,9 +99,9 @@ end
 
 -- The script waits for the body only where it has to: the codec has held a given length against the body by now.
 -- What was got from the handle before is of no use after waiting, so it is got again.
-local function read(handle, model_in)
+local function read(handle, model_in, has_prompts)
   local length = handle:headers():get("content-length")
-  if length and model_in == "json" then return length end
+  if length and model_in == "json" and not has_prompts then return length end
   local body = handle:body()
   return tostring(body and body:length() or 0), body
 end
@@ -129,13 +133,14 @@ function envoy_on_request(handle)
   if headers:getNumValues("content-type") > 1 then
     return refuse(handle, "400", "The header `content-type` must be given once.")
   end
-  local bytes, body = read(handle, model_in)
+  local has_prompts = path:match("^[^?#]*") == "/v1/completions"
+  local bytes, body = read(handle, model_in, has_prompts)
   if body then headers = handle:headers() end
   local model, problem
   if model_in == "multipart" then
     model, problem = model_in_multipart(headers, body)
   else
-    model, problem = model_in_json(handle, headers, handle:streamInfo():dynamicMetadata():get("modelfleet"))
+    model, problem = model_in_json(handle, headers, handle:streamInfo():dynamicMetadata():get("modelfleet"), has_prompts and body)
   end
   if not model then return refuse(handle, "400", problem, nil, "model") end
   if model == NO_MODEL or not is_plain(model, NAME_BYTES) then return no_such_model(handle, model) end
