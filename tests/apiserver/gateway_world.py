@@ -47,8 +47,8 @@ addresses = service.addresses
 service.addresses = lambda *a, **k: tuple(replace(each, ip="127.0.0.1") for each in addresses(*a, **k))
 route_configuration = routes.route_configuration
 
-def poisoned(table, *rest):
-    made = route_configuration(table, *rest)
+def poisoned(table, *rest, **more):
+    made = route_configuration(table, *rest, **more)
     if table.name.endswith("/poisoned"):
         bad = {{"match": {{"safe_regex": {{"regex": "("}}}}, "direct_response": {{"status": 200}}}}
         made["virtual_hosts"][0]["routes"].insert(0, bad)
