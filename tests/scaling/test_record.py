@@ -23,7 +23,7 @@ SEEN = Observation(
     "value",
     [
         SEEN,
-        policy(schedule=(ScheduleWindow(cron="0 8 * * *", duration_minutes=60, min_replicas=2),), idle_seconds=900.0),
+        policy(schedule=(ScheduleWindow(begins_at=8.0, ends_at=60.5, min_replicas=2),), idle_seconds=900.0),
         Fleet(size=3).run(120, 1.5).history,
         Fleet(size=3).run(120, 1.5).last,
     ],

@@ -28,13 +28,16 @@ class Slo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleWindow:
-    """A time in which the fleet is not smaller than *min_replicas*."""
+    """
+    A time in which the fleet is not smaller than *min_replicas*: one occurrence of a schedule, in Unix seconds.
 
-    cron: str
-    """When it begins: five fields, in *time_zone*."""
-    duration_minutes: int
+    Who builds a policy resolves cron and time zone, to the occurrence that goes on and the next one: a decision reads
+    no calendar.
+    """
+
+    begins_at: float
+    ends_at: float
     min_replicas: int
-    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

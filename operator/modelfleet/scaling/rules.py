@@ -7,9 +7,10 @@ from modelfleet.scaling import rates, sleep
 from modelfleet.scaling.decision import Reason, Rule
 from modelfleet.scaling.facts import Facts, Model
 from modelfleet.scaling.rates import Need
+from modelfleet.scaling.schedule import scheduled
 from modelfleet.scaling.sizing import smallest_size
 
-CALM = 0.5
+CALM = 0.75
 """A smaller size must miss this share of what may be missed, so that noise around a bound does not move the fleet."""
 
 
@@ -119,6 +120,17 @@ def pods(draft: Draft, facts: Facts) -> Draft:
         because = f"{len(facts.pods.unschedulable)} pods have no node, so no more are ordered ({draft.because})"
         return Draft(facts.pods.size, Rule.SIZE, Reason.UNSCHEDULABLE, because)
     return draft
+
+
+def schedule(draft: Draft, facts: Facts) -> Draft:
+    """Take what a window asks for, from one cold start before it begins."""
+    window = scheduled(facts.policy.schedule, now=facts.now, horizon=facts.horizon)
+    if window is None or window.min_replicas <= draft.replicas or facts.policy.suspended:
+        return draft
+    begins_in = window.begins_at - facts.now
+    when = f"begins in {begins_in:.0f} s" if begins_in > 0 else f"ends in {window.ends_at - facts.now:.0f} s"
+    because = f"a window that {when} asks for {window.min_replicas}"
+    return Draft(window.min_replicas, Rule.SCHEDULE, Reason.SCHEDULED, because)
 
 
 def bounds(draft: Draft, facts: Facts) -> Draft:
@@ -239,6 +251,7 @@ NEED_RULES: tuple[Callable[[Draft, Facts], Draft], ...] = (
     queue,  # guards: what users know and set
     kv_cache,
     pods,  # pods that never come are no capacity, and no reason for more
+    schedule,  # what is known to come
     bounds,
 )
 """What is needed; the stabilization remembers its result."""
