@@ -20,7 +20,9 @@ def run(progress: Progress) -> Iterator[Row]:
         for scenario in scenarios(seed):
             for name, make in entrants():
                 results[name].append(contest(scenario, make))
-            progress.note(f"{scenario.name}, seed {seed}: ours J {results['modelfleet'][-1].j:.2f}")
+            progress.note(
+                f"{scenario.name}: " + "; ".join(f"{name} {found[-1].j:.3f}" for name, found in results.items())
+            )
     for name, found in results.items():
         yield from _rows(name, found)
 
