@@ -1,5 +1,6 @@
 """The smallest size that is enough."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +42,19 @@ def test_more_work_never_takes_fewer(works: list[float], more: float, at_most: i
     assert smallest_size(many, CURVE, allowed_share=0.05, at_most=at_most) >= smallest_size(
         few, CURVE, allowed_share=0.05, at_most=at_most
     )
+
+
+@given(st.lists(st.floats(0.0, 50.0), min_size=1, max_size=8), st.integers(1, 60), st.integers(0, 80))
+def test_where_the_search_begins_changes_nothing(works: list[float], at_most: int, near: int) -> None:
+    outcomes = [(work, 1 / len(works)) for work in works]
+    straight = next(
+        (size for size in range(1, at_most) if missed_share(size, outcomes, CURVE) <= 0.05),
+        at_most,
+    )
+
+    assert smallest_size(outcomes, CURVE, allowed_share=0.05, at_most=at_most, near=near) == straight
+
+
+@given(st.floats(0.0, 3.0))
+def test_one_known_work_misses_what_the_curve_says(use: float) -> None:
+    assert missed_share(4, [(4 * use, 1.0)], CURVE) == pytest.approx(CURVE.at(use) if use else 0.0)

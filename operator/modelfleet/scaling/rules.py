@@ -52,9 +52,9 @@ def size(draft: Draft, facts: Facts) -> Draft:
         return replace(draft, replicas=draft.replicas if draft.is_final else 0)
     if model.unloaded_share > model.allowed_share:
         return replace(draft, replicas=0)
-    needed = _smallest(model, facts, allowed_share=model.allowed_share)
+    needed = _smallest(model, facts, allowed_share=model.allowed_share, near=facts.pods.size)
     if needed < facts.pods.size:
-        calm = _smallest(model, facts, allowed_share=CALM * model.allowed_share)
+        calm = _smallest(model, facts, allowed_share=CALM * model.allowed_share, near=needed)
         needed = min(calm, facts.pods.size)
     because = (
         f"{facts.work.level:.2f} replicas of work arrive, and the forecast for {facts.horizon:.0f} s needs {needed}"
@@ -62,8 +62,10 @@ def size(draft: Draft, facts: Facts) -> Draft:
     return Draft(needed, Rule.SIZE, _direction(needed, facts), because)
 
 
-def _smallest(model: Model, facts: Facts, *, allowed_share: float) -> int:
-    return smallest_size(model.outcomes, model.curve, allowed_share=allowed_share, at_most=facts.policy.max_replicas)
+def _smallest(model: Model, facts: Facts, *, allowed_share: float, near: int) -> int:
+    return smallest_size(
+        model.outcomes, model.curve, allowed_share=allowed_share, at_most=facts.policy.max_replicas, near=near
+    )
 
 
 def queue(draft: Draft, facts: Facts) -> Draft:
