@@ -8,7 +8,8 @@ how far it is from the mean of the last hours:
 
 b and c are learned, by least squares against what came, and lie between 0 and 1. A load in waves is continued: on a
 wave of frequency w the forecast is exact with b = 1 and c = 2 - 2·cos(w·horizon). Where rises are noise or steps both
-stay near 0, and the level is the forecast.
+come near 0, and the level is the forecast. Before anything is known b is 1, since being late costs a cold start, and c
+is 0: what the mean is takes a wave to know.
 
 What makes a size safe is the distribution of the forecast's own errors at this very horizon, over the last two hours of
 this very fleet:
@@ -39,9 +40,12 @@ PRIOR_SPREAD = 0.35
 FLOOR = 0.1
 """A level below this share of the mean counts as this share for the scale: errors stay finite after a quiet hour."""
 TREND_PRIOR = 0.1
-"""Rise, and distance, of the prior's outcomes as a share of the mean."""
-TREND_FOLLOWED = 0.5
-"""What of its rise the prior saw to go on: a fleet whose load rises before much is known should be ahead of it."""
+"""Rise of the prior's outcomes as a share of the mean."""
+TREND_FOLLOWED = 1.0
+"""What of its rise the prior saw to go on."""
+DISTANT_OUTCOMES = 20.0
+DISTANT = 0.5
+"""So many outcomes at that distance from the mean, as a share of it, were not drawn to it."""
 
 _SHAPE = tuple(math.exp(-0.5 * (center / PRIOR_SPREAD) ** 2) for center in CENTERS)
 _PRIOR = tuple(PRIOR_OUTCOMES * weight / sum(_SHAPE) for weight in _SHAPE)
@@ -55,6 +59,8 @@ class Basis:
     level: float
     rise: float
     """The level against that of one horizon before."""
+    distance: float
+    """The mean, as it was known then, against the level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Forecast:
 
     def expected(self, basis: Basis) -> float:
         """Return the work that is expected one horizon later."""
-        return max(basis.level + self.trend * basis.rise + self.reversion * (self.mean - basis.level), 0.0)
+        return max(basis.level + self.trend * basis.rise + self.reversion * basis.distance, 0.0)
 
     def scale(self, level: float) -> float:
         """Return the unit of errors at *level*, in replicas."""
@@ -110,7 +116,8 @@ class Forecast:
 
     def basis(self, now: float, level: float) -> Basis:
         """Return what a forecast made at *now* rests on; the oldest that is not due was made one horizon ago."""
-        return Basis(now, level, level - self.pending[0].level if self.pending else 0.0)
+        rise = level - self.pending[0].level if self.pending else 0.0
+        return Basis(now, level, rise, self.mean - level if self.mean_seconds else 0.0)
 
     def distribution(self, now: float, level: float, *, at_most: float) -> list[tuple[float, float]]:
         """Return the works that may come, in replicas and none above *at_most*, each with its probability, rising."""
@@ -137,12 +144,12 @@ def _taught(forecast: Forecast, outcomes: tuple[Outcome, ...]) -> Forecast:
 
 def _coefficients(outcomes: tuple[Outcome, ...], mean: float) -> tuple[float, float]:
     """Return b and c, each between 0 and 1."""
-    rises = distances = PRIOR_OUTCOMES * (TREND_PRIOR * mean) ** 2
+    rises, distances = PRIOR_OUTCOMES * (TREND_PRIOR * mean) ** 2, DISTANT_OUTCOMES * (DISTANT * mean) ** 2
     if rises <= 0.0:
         return TREND_FOLLOWED, 0.0
     rise_came, distance_came, both = TREND_FOLLOWED * rises, 0.0, 0.0
     for outcome in outcomes:
-        rise, distance = outcome.basis.rise, mean - outcome.basis.level
+        rise, distance = outcome.basis.rise, outcome.basis.distance
         beyond = outcome.came - outcome.basis.level
         rises += rise * rise
         distances += distance * distance
