@@ -1,6 +1,7 @@
 """Everything the rules of one decision may look at, computed once from the observation and the history."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelfleet.scaling import demand, guards
 from modelfleet.scaling.engine_model import EngineModel
@@ -24,8 +25,7 @@ KV_SHARE = 0.95
 """How full a KV cache is when requests begin to be put back."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodReport:
+class PodReport(NamedTuple):
     """A ready pod and what became of its page."""
 
     pod: PodObservation

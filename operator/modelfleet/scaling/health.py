@@ -82,12 +82,12 @@ def _problem_since(before: Counters, page: Counters, moved_at: float) -> SignalP
 
 def is_valid(page: Counters) -> bool:
     """Return whether all that the page says is a finite number that is not negative, and KV usage a share."""
-    for value in _numbers(page):
-        # One comparison for the ordinary case: it is False for NaN, for infinity and for what is negative.
-        if value is not None and not 0.0 <= value < math.inf:
-            return False
-    buckets = page.time_to_first_token_buckets or ()
-    return (page.kv_usage or 0.0) <= 1.0 + 1e-9 and all(0.0 <= count < math.inf for _, count in buckets)
+    values = [value for value in _numbers(page) if value is not None]
+    if page.time_to_first_token_buckets is not None:
+        values += [count for _, count in page.time_to_first_token_buckets]
+    # A NaN or an infinity makes the sum one, and neither is below infinity.
+    is_finite = not values or (min(values) >= 0.0 and sum(values) < math.inf)
+    return is_finite and (page.kv_usage or 0.0) <= 1.0 + 1e-9
 
 
 def is_reset(before: Counters, after: Counters) -> bool:

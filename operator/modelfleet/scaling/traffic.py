@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from modelfleet.scaling.observation import Counters
 
 
-@dataclass(frozen=True, slots=True)
-class PodTraffic:
-    """One pod between two of its pages; counts, not rates."""
+class PodTraffic(NamedTuple):
+    """One pod between two of its pages; counts, not rates. A named tuple, since many are made in every decision."""
 
     seconds: float
     requests: float
