@@ -27,22 +27,20 @@ SHORTEST = (
 
 def variants() -> dict[str, Change]:
     """Return what is taken away in each variant, by what it is called."""
-    filters = ("entrance", "unknown-model", "access", "requests", "tokens", "affinity", "unavailable")
+    filters = ("unknown-model", "access", "requests", "tokens", "unavailable")
     return {
         "nothing": lambda _: None,
-        **{f"filter {name}": _without_filter(name) for name in (*filters, "usage", "stream-usage")},
+        **{f"filter {name}": _without_filter(name) for name in filters},
         "filter authentication (and access)": _without_filter("authentication", "access"),
         "filter identity, but its model": _with_short_identity,
         "access log, lines": _without_logs("lines"),
-        "access log, statistics": _without_logs(
-            "requests", "ttft_ms", "prompt_tokens", "completion_tokens", "cached_tokens"
-        ),
-        "access log, ttft_ms": _without_logs("ttft_ms"),
+        "access log, statistics": _without_logs("requests", "answers", "tokens"),
+        "access log, times to first tokens": _without_logs("answers"),
+        "reading of usage": _without_usage,
         "local replies": _without_keys("local_reply_config"),
         "early header mutation": _without_keys("early_header_mutation_extensions"),
         "choice of the chain, composite and retries": _with_direct_route,
         "retry policy": _without_retries,
-        "all Lua but identity": _without_filter("unknown-model", "affinity", "unavailable"),
         "affinity in the pool (maglev)": _with_least_request,
         "outliers and breakers": _without_breakers,
     }
@@ -84,6 +82,12 @@ def _with_short_identity(bootstrap: Resource) -> None:
     manager = manager_of(bootstrap)
     short = extension("identity", kind, clear_route_cache=False, default_source_code={"inline_string": SHORTEST})
     manager["http_filters"] = [short if one["name"] == "identity" else one for one in manager["http_filters"]]
+
+
+def _without_usage(bootstrap: Resource) -> None:
+    [script] = (one["typed_config"] for one in manager_of(bootstrap)["http_filters"] if one["name"] == "identity")
+    code = script["default_source_code"]
+    code["inline_string"] = code["inline_string"].replace("function envoy_on_response", "local function never")
 
 
 def _routes(bootstrap: Resource) -> Iterator[Resource]:

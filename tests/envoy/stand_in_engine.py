@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,8 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     body: bytes = field(default_factory=lambda: json.dumps({"id": "a", "usage": USAGE}).encode())
+    in_pieces: bool = False
+    """Whether each byte is sent by itself, a millisecond after the one before."""
 
 
 def events(*data: Mapping[str, Any]) -> Answer:
@@ -88,7 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
         for key, value in {**answer.headers, "content-length": str(len(answer.body))}.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        for piece in (
+            [answer.body[at : at + 1] for at in range(len(answer.body))] if answer.in_pieces else [answer.body]
+        ):
+            self.wfile.write(piece)
+            self.wfile.flush()
+            time.sleep(0.001 if answer.in_pieces else 0)
 
     do_GET = do_POST  # noqa: N815 (see above)
 

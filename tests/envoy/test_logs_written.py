@@ -65,9 +65,7 @@ def test_a_line_says_who_asked_for_what_and_how_it_went(gateway: ClientListener)
         "attempts": 1,
         "backend": "models/engine",
         "status": 200,
-        "prompt_tokens": 7,
-        "completion_tokens": 3,
-        "cached_tokens": 4,
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "cached_tokens": 4},
         "bytes_out": len(gateway.engine.answer.body),
     }
 
@@ -84,7 +82,7 @@ def test_a_stream_has_its_tokens_in_the_line_too(gateway: ClientListener) -> Non
     line = gateway.logged(answer.headers["x-request-id"])
 
     assert answer.content == gateway.engine.answer.body
-    assert [line[key] for key in ("prompt_tokens", "completion_tokens", "cached_tokens")] == [7, 3, 4]
+    assert line["usage"] == {"prompt_tokens": 7, "completion_tokens": 3, "cached_tokens": 4}
 
 
 @pytest.mark.parametrize("usage", [{"input_tokens": 9, "output_tokens": 2}, {"input_tokens": 9, "output_tokens": 0}])
@@ -92,7 +90,39 @@ def test_responses_and_messages_have_their_own_names_for_tokens(gateway: ClientL
     gateway.engine.answer = Answer(body=json.dumps({"usage": usage}).encode())
     line = gateway.logged(gateway.ask(path="/v1/messages").headers["x-request-id"])
 
-    assert (line["prompt_tokens"], line["completion_tokens"]) == (9, usage["output_tokens"])
+    assert line["usage"] == {"prompt_tokens": 9, "completion_tokens": usage["output_tokens"]}
+
+
+def test_a_stream_of_messages_has_its_prompt_in_the_first_event(gateway: ClientListener) -> None:
+    first = {"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}}
+    last = {"type": "message_delta", "usage": {"output_tokens": 5, "cache_read_input_tokens": 2}}
+    gateway.engine.answer = events(first, last)
+    line = gateway.logged(gateway.ask(path="/v1/messages", stream=True).headers["x-request-id"])
+
+    assert line["usage"] == {"prompt_tokens": 9, "completion_tokens": 5, "cached_tokens": 2}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param('{"usage": {"prompt_tokens": 1, "completion_tokens": 1}}', id="in what was said"),
+        pytest.param("usage", id="as what was said"),
+    ],
+)
+def test_what_is_said_is_not_taken_for_a_usage(gateway: ClientListener, said: str) -> None:
+    message = {"role": "assistant", "content": said}
+    gateway.engine.answer = Answer(body=json.dumps({"usage": USAGE, "choices": [{"message": message}]}).encode())
+    line = gateway.logged(gateway.ask().headers["x-request-id"])
+
+    assert line["usage"] == {"prompt_tokens": 7, "completion_tokens": 3, "cached_tokens": 4}
+
+
+def test_a_usage_may_come_in_pieces(gateway: ClientListener) -> None:
+    body = json.dumps({"choices": [], "usage": USAGE}).encode()
+    gateway.engine.answer = Answer(body=body, in_pieces=True)
+    line = gateway.logged(gateway.ask().headers["x-request-id"])
+
+    assert line["usage"] == {"prompt_tokens": 7, "completion_tokens": 3, "cached_tokens": 4}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """One JSON line for each request on standard output, and the counters and histograms per model; no text of a prompt."""
 
 from modelfleet.gateway.ir import Frame, RouteTable
-from modelfleet.gateway.render.filters.usage import CACHED, COMPLETION, PROMPT, expression, found, is_found
+from modelfleet.gateway.render.filters.usage import COMPLETION, IS_FOUND, PROMPT, USAGE, expression, found
 from modelfleet.gateway.render.headers import (
     COMPLETION_PRICE,
     FEATURE,
@@ -49,9 +49,7 @@ FIELDS = {
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
-    "prompt_tokens": found(PROMPT),
-    "completion_tokens": found(COMPLETION),
-    "cached_tokens": found(CACHED),
+    "usage": USAGE,
     "ttft_ms": TIME_TO_FIRST_TOKEN,
     "receive_ms": "%COMMON_DURATION(DS_RX_BEG:DS_RX_END:ms)%",
     "gateway_ms": "%COMMON_DURATION(DS_RX_END:US_TX_BEG:ms)%",
@@ -113,17 +111,14 @@ def _statistics() -> list[Resource]:
     """
     model, team = _tag("model", f"%REQ({MODEL})%"), _tag("team", f"%REQ({TEAM})%")
     code = _tag("code", "%RESPONSE_CODE%")
-    tokens = [
-        _logger(name, is_found(name), counters=[_stat(name, model, team, value_format=found(name))])
-        for name in (PROMPT, COMPLETION)
-    ]
+    tokens = [_stat(name, model, team, value_format=found(name)) for name in (PROMPT, COMPLETION)]
     duration = _stat("duration_ms", model, value_format="%DURATION%", unit="Milliseconds")
     first_token = _stat("ttft_ms", model, value_format=TIME_TO_FIRST_TOKEN, unit="Milliseconds")
     requests = _stat("requests", model, team, code, value_fixed="1")
     return [
         _logger("requests", {}, counters=[requests], histograms=[duration]),
         _logger("answers", _is("EQ", OK), histograms=[first_token]),
-        *tokens,
+        _logger("tokens", IS_FOUND, counters=tokens),
     ]
 
 

@@ -7,21 +7,11 @@ keys when a replica comes or goes.
 """
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 
 from modelfleet.gateway.ir import Affinity, BackendKind, Pool, Rule
+from modelfleet.gateway.render.filters.scripts import IDENTITY
 from modelfleet.gateway.render.headers import AFFINITY
-from modelfleet.gateway.render.types import Resource, extension, typed
-
-NAME = "affinity"
-LUA = "extensions.filters.http.lua.v3"
-
-
-def affinity_filter() -> Resource:
-    """Return the filter that sets `AFFINITY` where a route has `per_route`, and elsewhere does nothing."""
-    codes = {NAME: {"inline_string": _source()}}
-    return extension(NAME, f"{LUA}.Lua", source_codes=codes, clear_route_cache=False)
+from modelfleet.gateway.render.types import Resource, extension
 
 
 def affinity_of(rule: Rule, pools: Mapping[str, Pool]) -> Affinity | None:
@@ -32,15 +22,11 @@ def affinity_of(rule: Rule, pools: Mapping[str, Pool]) -> Affinity | None:
 
 
 def per_route(affinity: Affinity | None) -> Resource:
-    """Return the `typed_per_filter_config` that has the key of *affinity* set."""
+    """Return the metadata of a route by which the script sets `AFFINITY`."""
     if affinity is None:
         return {}
-    context = {
-        "key": affinity.key.value,
-        "bytes": affinity.prefix_bytes,
-        "header": affinity.session_header,
-    }
-    return {NAME: {**typed(f"{LUA}.LuaPerRoute", filter_context=context), "name": NAME}}
+    how = {"key": affinity.key.value, "bytes": affinity.prefix_bytes, "header": affinity.session_header}
+    return {"metadata": {"filter_metadata": {IDENTITY: {"affinity": how}}}}
 
 
 def hash_policy() -> list[Resource]:
@@ -62,8 +48,3 @@ def load_balancing(affinity: Affinity | None) -> Resource:
         bound = {"consistent_hashing_lb_config": {"hash_balance_factor": affinity.load_bound_percent}}
         chosen = extension("maglev", f"{policies}.maglev.v3.Maglev", **bound)
     return {"policies": [{"typed_extension_config": chosen}]}
-
-
-@cache
-def _source() -> str:
-    return (files("modelfleet.gateway.render") / "lua" / "affinity.lua").read_text()

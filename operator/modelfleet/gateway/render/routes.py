@@ -108,7 +108,7 @@ def _action(table: RouteTable, rule: Rule, pools: Mapping[str, Pool], *, is_low:
         "route": action,
         "request_headers_to_add": list(_added(rule, pools, is_low=is_low)),
         **never_again,
-        **({"typed_per_filter_config": affinity.per_route(shared)} if shared else {}),
+        **affinity.per_route(shared),
     }
 
 

@@ -12,12 +12,18 @@ from modelfleet.gateway.render.types import Resource, extension, typed
 
 IDENTITY = "identity"
 UNKNOWN_MODEL = "unknown-model"
+SOURCES = ("errors.lua", "multipart.lua", "tokens.lua", "prompts.lua", "affinity.lua", "identity.lua", "usage.lua")
 PLAIN = frozenset(ascii_letters + digits)
 LUA = "extensions.filters.http.lua.v3.Lua"
 
 
 def identity(frame: Frame) -> Resource:
-    """Return the filter that sets the gateway's headers from the credentials and from what the body says."""
+    """
+    Return the filter that sets the gateway's headers from credentials, body and route, and reads the answer's `usage`.
+
+    One script has all of it: to begin one for a request costs a tenth of what plain routing does, another for the
+    answer half of that (instructions counted with Envoy 1.40).
+    """
     places = ((f"{entry.method}{entry.path}", entry.model_in) for entry in PATHS)
     paths = ", ".join(f"[{_text(asked)}] = {_text(model_in)}" for asked, model_in in places)
     tables = {
@@ -25,7 +31,7 @@ def identity(frame: Frame) -> Resource:
         "ONE_MODEL": _text(f"GET{ONE_MODEL_PREFIX}"),
         "PRICES": _prices(frame),
     }
-    return _filter(IDENTITY, tables, "errors.lua", "multipart.lua", "tokens.lua", "prompts.lua", "identity.lua")
+    return _filter(IDENTITY, tables, *SOURCES)
 
 
 def unknown_model() -> Resource:

@@ -27,14 +27,15 @@ local function prefix(handle, bytes)
 end
 
 local function key_of(handle, how)
-  local kind = how:get("key")
-  if kind == "Session" then return handle:headers():get(how:get("header")) end
-  if kind == "Prefix" then return prefix(handle, how:get("bytes")) end
+  if how.key == "Session" then return handle:headers():get(how.header) end
+  if how.key == "Prefix" then return prefix(handle, how.bytes) end
   local user = handle:headers():get("x-modelfleet-user")
   return user ~= "-" and user or nil
 end
 
-function envoy_on_request(handle)
-  local key = key_of(handle, handle:filterContext())
+-- Asks the route, once the route cache was cleared, what its requests should have alike.
+local function keep_together(handle)
+  local how = handle:metadata():get("affinity")
+  local key = how and key_of(handle, how)
   if key and key ~= "" then handle:headers():replace("x-modelfleet-affinity", key) end
 end

@@ -1,6 +1,6 @@
 -- Who asks for which model, as headers that the route, the limits and the log look at. The client's own are gone by now.
 -- Before this file come the tables PATHS (where each method and path has its model) and PRICES (by model), ONE_MODEL
--- (how a method and path begin that ask about one model), `errors.lua`, `multipart.lua` and `tokens.lua`.
+-- (how a method and path begin that ask about one model), and the files whose functions are called.
 
 local NAME_BYTES = 256
 local MOST_TOKENS = 1000000000 -- far above every budget, and far below what a bucket cannot hold
@@ -149,4 +149,5 @@ function envoy_on_request(handle)
   price(headers, model)
   handle:clearRouteCache()
   if issuer then identify_by_token(handle, issuer, claims) end
+  keep_together(handle)
 end

@@ -3,16 +3,24 @@
 
 local MOST_BYTES = 4096 -- of one `usage`; those of engines have some 200
 
+-- What engines call what the log calls so; of two names the first counts.
 local NAMES = {
-  prompt_tokens = {'"prompt_tokens"%s*:%s*(%d+)', '"input_tokens"%s*:%s*(%d+)'},
-  completion_tokens = {'"completion_tokens"%s*:%s*(%d+)', '"output_tokens"%s*:%s*(%d+)'},
-  cached_tokens = {'"cached_tokens"%s*:%s*(%d+)', '"cache_read_input_tokens"%s*:%s*(%d+)'},
+  {"prompt_tokens", '"prompt_tokens"', '"input_tokens"'},
+  {"completion_tokens", '"completion_tokens"', '"output_tokens"'},
+  {"cached_tokens", '"cached_tokens"', '"cache_read_input_tokens"'},
 }
 
+-- A pattern that has no anchor is tried at every byte: plain texts are looked for first.
+local function number_of(usage, name)
+  local _, last = usage:find(name, 1, true)
+  return last and tonumber(usage:match("^%s*:%s*(%d+)", last + 1))
+end
+
 local function note(usage, counts)
-  for name, patterns in pairs(NAMES) do
-    local value = usage:match(patterns[1]) or usage:match(patterns[2])
-    if value then counts[name] = tonumber(value) end
+  for i = 1, #NAMES do
+    local names = NAMES[i]
+    local value = number_of(usage, names[2]) or number_of(usage, names[3])
+    if value then counts[names[1]] = value end
   end
 end
 
@@ -36,5 +44,7 @@ function envoy_on_response(handle)
   for part in handle:bodyChunks() do
     rest = read(rest .. part:getBytes(0, part:length()), counts)
   end
-  if next(counts) then handle:streamInfo():dynamicMetadata():set("modelfleet", "usage", counts) end
+  if not next(counts) then return end
+  counts.prompt_tokens, counts.completion_tokens = counts.prompt_tokens or 0, counts.completion_tokens or 0
+  handle:streamInfo():dynamicMetadata():set("modelfleet", "usage", counts)
 end
