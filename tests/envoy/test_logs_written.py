@@ -164,6 +164,13 @@ def test_nothing_of_a_prompt_or_a_key_is_written(gateway: ClientListener) -> Non
     assert not [key.key for key in KEYS if key.key in gateway.envoy.log_text()]
 
 
+def test_a_name_that_nobody_has_is_in_the_line_alone(gateway: ClientListener) -> None:
+    lines = [gateway.logged(gateway.ask(model).headers["x-request-id"]) for model in ("chat", "nope", 'a "b" \n')]
+
+    assert [line.get("model") for line in lines] == ["chat", "-", None]
+    assert [line.get("asked_for") for line in lines] == [None, "nope", "a ?b? ?"]
+
+
 def test_counters_and_histograms_are_by_model(gateway: ClientListener) -> None:
     before = prometheus(gateway, "requests").get(series := labelled("requests", code="200"), 0)
     for _ in range(3):

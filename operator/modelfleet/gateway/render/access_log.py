@@ -3,6 +3,7 @@
 from modelfleet.gateway.ir import Frame, RouteTable
 from modelfleet.gateway.render.filters.usage import COMPLETION, IS_FOUND, PROMPT, USAGE, expression, found
 from modelfleet.gateway.render.headers import (
+    ASKED_FOR,
     COMPLETION_PRICE,
     FEATURE,
     MODEL,
@@ -41,7 +42,7 @@ FIELDS = {
     "feature": f"%REQ({FEATURE})%",
     "prompt_version": f"%REQ({PROMPT_VERSION})%",
     "model": f"%REQ({MODEL})%",
-    "asked_for": f"%DYNAMIC_METADATA(modelfleet:model):{NAME_CHARACTERS}%",
+    "asked_for": f"%REQ({ASKED_FOR})%",
     "rule": "%ROUTE_NAME%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "backend": "%UPSTREAM_CLUSTER%",

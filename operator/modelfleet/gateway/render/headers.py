@@ -7,6 +7,8 @@ PREFIX = "x-modelfleet-"
 MODEL = "x-modelfleet-model"
 """The requested name, and the key of the scope; `NO_MODEL` where the request names none."""
 NO_MODEL = "-"
+ASKED_FOR = "x-modelfleet-asked-for"
+"""The requested name where there is no such model; only for the log."""
 
 CLIENT = "x-modelfleet-client"
 """What an API key stands for: `<scope>|<user>|<team>|<priority>`; gone before the route is picked."""

@@ -52,6 +52,7 @@ end
 
 -- Whoever shows no credentials is not told which names exist: the router refuses them, in the words for names that do.
 local function no_such_model(handle, name)
+  handle:headers():replace("x-modelfleet-asked-for", shown(name))
   local names, may_hide = listed_models(handle)
   if may_hide and not handle:headers():get("x-modelfleet-scope") then return end
   local message = "The model `" .. shown(name) .. "` does not exist or you may not use it."
