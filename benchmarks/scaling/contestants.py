@@ -15,6 +15,7 @@ from benchmarks.scaling.formulas.signals import in_flight, kv_usage, queued
 from benchmarks.scaling.scenarios import Scenario
 from modelfleet.scaling.simulation.scaler import ProductScaler, Scaler
 
+OURS = "modelfleet"
 Options = Mapping[str, Any]
 
 
@@ -139,7 +140,7 @@ def ours(scenario: Scenario) -> Scaler:
 
 def entrants() -> Iterator[tuple[str, MakeScaler]]:
     """Yield every scaler of the table with its name."""
-    yield "modelfleet", ours
+    yield OURS, ours
     for one in CONTESTANTS:
         if one.tuned is not None:
             yield f"{one.name}, tuned", one.scaler(one.tuned)
