@@ -15,7 +15,7 @@ from modelfleet.controller.serve.xds.order import REMOVALS, STAGES
 from modelfleet.controller.serve.xds.resources import Changed, Resource, Resources
 from modelfleet.controller.serve.xds.versions import Floor, Vector
 from modelfleet.controller.serve.xds.watch import FOREVER, Answered, Watch
-from modelfleet.gateway.schema.type_urls import CDS, EDS, MARKER, RTDS
+from modelfleet.gateway.schema.type_urls import CDS, EDS, MARKER, RDS, RTDS, SRDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,20 @@ class Client:
     def _removals(self) -> Move | None:
         """Return removals of changes whose additions are done, and whose removals of earlier types are done."""
         undone = min((watch.undelivered() for watch in self._of(REMOVALS)), default=FOREVER)
-        for watch in self._of(REMOVALS):
+        for watch in self._of(REMOVALS if self._knows_routes() else (SRDS,)):
             if found := watch.removals(before=undone):
                 return Move(watch, removed=found)
             undone = min(undone, watch.unremoved())
         return None
+
+    def _knows_routes(self) -> bool:
+        """
+        Whether the gateway has said in this stream what it routes by.
+
+        One that has just come back says so type by type; before that, what is to be removed may still be led to.
+        """
+        scopes = self._watches.get(SRDS)
+        return scopes is not None and (not scopes.has or RDS in self._watches)
 
     def _of(self, type_urls: Iterable[str]) -> list[Watch]:
         return [self._watches[type_url] for type_url in type_urls if type_url in self._watches]
