@@ -9,6 +9,12 @@ import pytest
 from click.testing import Result
 from tests.cli.running import FLEET, modelfleet
 
+from modelfleet.api.names import API_VERSION
+from modelfleet.api.v1alpha1.model_deployment import ModelDeployment
+from modelfleet.cli.platform import setting
+from modelfleet.cli.simulate_fleet import simulated_fleet
+from modelfleet.workload.plan import Plan, plan
+
 TRACES = Path(__file__).parents[2] / "docs" / "traces"
 SCALED = f"{FLEET}  autoscaling: {{minReplicas: 1, maxReplicas: 6, mode: Advisory}}\n"
 SHORT = ("--shape", "constant:rate=2", "--minutes", "1")
@@ -126,6 +132,27 @@ def test_example_of_the_library_runs(capsys: pytest.CaptureFixture[str]) -> None
     exec(example, {})  # noqa: S102 - our own page
 
     assert capsys.readouterr().out.startswith("Score(requests=")
+
+
+@pytest.mark.parametrize(
+    ("model", "accelerator", "floor_milliseconds", "kv_microseconds"),
+    [
+        pytest.param("meta-llama/Llama-3.1-8B-Instruct", "nvidia-a100-80gb", 12.0, 0.06, id="8B on A100"),
+        pytest.param("meta-llama/Llama-3.1-8B-Instruct", "nvidia-h100-80gb", 6.5, 0.048, id="8B on H100"),
+        pytest.param("meta-llama/Llama-3.3-70B-Instruct", "nvidia-h100-80gb", 15.3, 0.031, id="70B on 4 x H100"),
+    ],
+)
+def test_pace_agrees_with_published_profiles_to_a_third(
+    model: str, accelerator: str, floor_milliseconds: float, kv_microseconds: float
+) -> None:
+    spec = {"model": {"source": f"hf://{model}"}, "hardware": {"accelerator": accelerator}}
+    fleet = {"apiVersion": API_VERSION, "kind": "ModelDeployment", "metadata": {"name": "pace"}, "spec": spec}
+    planned = plan(ModelDeployment.model_validate(fleet), None, setting(None))
+    assert isinstance(planned, Plan)
+    profile = simulated_fleet(planned, setting(None), slo=None, cold_start_seconds=None, seed=1).model.profile
+
+    assert 1000 * profile.step_seconds(tokens=1, kv_tokens=0) == pytest.approx(floor_milliseconds, rel=0.33)
+    assert 1e6 * profile.seconds_per_kv_token == pytest.approx(kv_microseconds, rel=0.33)
 
 
 def test_fleet_that_cannot_start_is_refused() -> None:

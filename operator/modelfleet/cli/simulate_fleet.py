@@ -1,5 +1,6 @@
 """From a ModelDeployment to what a simulation is made of: the engine's pace, the fleet, and what its owner asks."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ _UNKNOWN_MODEL = Architecture(
 """Taken for a model that nobody describes: Llama 3.1 8B."""
 
 _TERA = 1e12
+_MIB = 1024 * 1024
 _DATA_SHEETS = {
     "a10-24gb": (0.6, 125),
     "l4-24gb": (0.3, 121),
@@ -138,7 +140,9 @@ def _profile(planned: Plan, setting: Setting) -> tuple[EngineProfile, tuple[str,
     hardware = _data_sheet(planned.accelerator)
     if hardware is None:
         assumptions.append(f"{planned.accelerator.name} has no data sheet here: simulated as nvidia-h100-80gb")
-    model = _model_size(architecture or _UNKNOWN_MODEL)
+    per_gpu = planned.sized.row.weights_mib_per_gpu
+    weights = per_gpu * _MIB * planned.accelerators if per_gpu and architecture else None
+    model = _model_size(architecture or _UNKNOWN_MODEL, weights)
     batched = fleet.spec.engine.max_num_batched_tokens or (8192 if planned.accelerator.batches_large else 2048)
     profile = estimated_profile(
         model,
@@ -161,8 +165,13 @@ def _hardware(terabytes: float, teraflops: float) -> Hardware:
     return Hardware(bytes_per_second=terabytes * _TERA, operations_per_second=teraflops * _TERA)
 
 
-def _model_size(architecture: Architecture) -> ModelSize:
-    """Return what of *architecture* sets the pace; of experts only those that a token passes are read and computed."""
+def _model_size(architecture: Architecture, weights_bytes: float | None) -> ModelSize:
+    """
+    Return what of *architecture* sets the pace; without *weights_bytes* parameters have 16 bits.
+
+    Of experts a token computes only its own. How many of them a step reads lies between those of one token and all;
+    the geometric mean is taken, which is that of batches of some ten tokens.
+    """
     total = architecture.parameters_millions * 1e6
     active = total
     if experts := architecture.experts:
@@ -172,9 +181,8 @@ def _model_size(architecture: Architecture) -> ModelSize:
     kv_width = 2 * architecture.kv_heads * architecture.head_dim
     if latent := architecture.latent_attention:
         kv_width = latent.kv_lora_rank + latent.qk_rope_head_dim
-    bytes_per_parameter = 1 if architecture.quantization else 2
     return ModelSize(
-        weights_bytes=bytes_per_parameter * active,
+        weights_bytes=(weights_bytes or 2 * total) * math.sqrt(active / total),
         parameters=active,
         layers=architecture.layers,
         attention_width=architecture.heads * architecture.head_dim,

@@ -110,7 +110,7 @@ class ModelSize:
     """What of a model sets the pace."""
 
     weights_bytes: float
-    """Bytes read in every step: all weights, of a mixture the active experts'."""
+    """Bytes read in every step: all weights, of a mixture those of the experts that a batch passes."""
     parameters: float
     """Parameters that a token passes."""
     layers: int
