@@ -73,7 +73,7 @@ def test_what_is_needed_does_not_depend_on_how_many_there_are() -> None:
 def test_twice_the_load_on_twice_the_pods_needs_twice_as_many() -> None:
     one, two = Fleet(size=4).run(900, 2.0), Fleet(size=8).run(900, 4.0)
 
-    assert 1.5 * one.last.replicas <= two.last.replicas <= 2 * one.last.replicas
+    assert 1.5 * one.last.replicas <= two.last.replicas <= 2 * one.last.replicas + 1
 
 
 def test_growing_does_not_wait_for_a_window() -> None:

@@ -1,5 +1,6 @@
 """Everything the rules of one decision may look at, computed once from the observation and the history."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,9 +19,16 @@ from modelfleet.scaling.traffic import FleetTraffic, PodTraffic, between, total
 CAME_SECONDS = 20.0
 """Over how long work counts as having come at a moment: shorter peaks are smoothed by the queue within an objective."""
 CAP = 1.05
-"""Demand is at most so many times the largest ever seen: an error of the forecast does not buy a fleet."""
+"""Demand beyond what is expected is at most so many times the largest ever seen: errors buy no fleet."""
 CAP_AFTER_SECONDS = 600.0
 """Before that much was observed the largest seen says nothing."""
+ALLOWANCE = 1.4
+"""
+A size may miss so many times the share that the objective allows.
+
+A fleet has the largest size of two minutes and whole replicas, so that on average it misses a fraction of what its size
+would allow: sized for 5 %, simulated fleets missed less than 1 %, sized for 7 % about 1 %.
+"""
 KV_SHARE = 0.95
 """How full a KV cache is when requests begin to be put back."""
 
@@ -49,8 +57,6 @@ class Work:
     level: float
     came: float
     """The mean of the last `CAME_SECONDS`."""
-    at_most: float
-    """What a forecast is cut off at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +168,15 @@ def _work(reports: tuple[PodReport, ...], history: History, now: float) -> Work:
         samples=samples,
         level=demand.level(samples, now, history.dispersion.seconds),
         came=demand.mean_over(samples, now - CAME_SECONDS),
-        at_most=_cap(history),
     )
 
 
-def _cap(history: History) -> float:
-    return CAP * history.largest_work if history.observed_seconds >= CAP_AFTER_SECONDS else float("inf")
+def _cap(history: History, work: Work, now: float) -> float:
+    """Return what errors of the forecast are cut off at, in replicas of work."""
+    if history.observed_seconds < CAP_AFTER_SECONDS:
+        return math.inf
+    forecast = history.forecast
+    return max(CAP * history.largest_work, work.level, forecast.expected(forecast.basis(now, work.level)))
 
 
 def _model(policy: ScalingPolicy, replica: Replica, history: History, work: Work, now: float) -> Model | None:
@@ -176,9 +185,9 @@ def _model(policy: ScalingPolicy, replica: Replica, history: History, work: Work
         return None
     return Model(
         replica=replica,
-        outcomes=history.forecast.distribution(now, work.level, at_most=max(work.at_most, work.level)),
+        outcomes=history.forecast.distribution(now, work.level, at_most=_cap(history, work, now)),
         curve=history.misses.curve(replica, slo),
-        allowed_share=1.0 - slo.percentile / 100.0,
+        allowed_share=ALLOWANCE * (1.0 - slo.percentile / 100.0),
         unloaded_share=expected_share(0.0, replica, slo),
     )
 
