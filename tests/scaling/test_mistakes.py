@@ -64,7 +64,7 @@ def test_one_hot_pod_is_enough_to_grow() -> None:
 
 
 def test_what_is_needed_does_not_depend_on_how_many_there_are() -> None:
-    few = Fleet(size=4).run(300, 2.0)
+    few = Fleet(size=4).run(1500, 2.0)
     many = Fleet(size=16).run(1500, 2.0)
 
     assert abs(few.last.replicas - many.last.replicas) <= 1

@@ -17,7 +17,7 @@ WINDOW_SECONDS = 60.0
 """Over how long the level is the mean; half of it sees bursts as trends, twice of it is late."""
 SHORT_WINDOWS = (10.0, 20.0, 30.0)
 """Shorter means count as far as they are certain: a step is seen before the long mean has followed it."""
-CERTAINTY = 2.0
+CERTAINTY = 3.0
 """How many standard errors below a short mean the level may still be."""
 
 

@@ -22,12 +22,12 @@ CAP = 1.05
 """Demand beyond what is expected is at most so many times the largest ever seen: errors buy no fleet."""
 CAP_AFTER_SECONDS = 600.0
 """Before that much was observed the largest seen says nothing."""
-ALLOWANCE = 1.4
+ALLOWANCE = 1.6
 """
 A size may miss so many times the share that the objective allows.
 
 A fleet has the largest size of two minutes and whole replicas, so that on average it misses a fraction of what its size
-would allow: sized for 5 %, simulated fleets missed less than 1 %, sized for 7 % about 1 %.
+would allow: simulated fleets under smooth loads missed well below 1 % when sized for 5 %, and 1 % when sized for 8 %.
 """
 KV_SHARE = 0.95
 """How full a KV cache is when requests begin to be put back."""

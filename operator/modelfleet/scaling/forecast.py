@@ -34,8 +34,8 @@ LOWEST, HIGHEST, BIN_WIDTH = -1.0, 3.0, 0.1
 """The range of e: from nothing came to four times the level, where level and mean agree."""
 BINS = round((HIGHEST - LOWEST) / BIN_WIDTH)
 CENTERS = tuple(LOWEST + (index + 0.5) * BIN_WIDTH for index in range(BINS))
-PRIOR_OUTCOMES = 4.0
-PRIOR_SPREAD = 0.25
+PRIOR_OUTCOMES = 2.0
+PRIOR_SPREAD = 0.35
 """Standard deviation of e before any was seen: wide, and soon outweighed by what is."""
 FLOOR = 0.1
 """A level below this share of the mean counts as this share for the scale: errors stay finite after a quiet hour."""

@@ -10,7 +10,7 @@ from modelfleet.scaling.rates import Need
 from modelfleet.scaling.schedule import scheduled
 from modelfleet.scaling.sizing import smallest_size
 
-CALM = 0.75
+CALM = 0.5
 """A smaller size must miss this share of what may be missed, so that noise around a bound does not move the fleet."""
 
 
