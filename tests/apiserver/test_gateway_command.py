@@ -75,7 +75,7 @@ def test_table_shows_who_may_use_what(namespace: Namespace, model: str, kubeconf
     result = modelfleet("gateway", "--kubeconfig", kubeconfig, "-o", "yaml")
 
     rows = [row for row in yaml.safe_load(result.stdout)["routes"] if row["models"] == [model]]
-    assert [row["access"] for row in rows] == [f"keys of {namespace.name}/clients"]
+    assert [row["access"] for row in rows] == [f"keys of namespace {namespace.name} with tier=gold"]
 
 
 def test_secrets_that_may_not_be_read_are_taken_to_exist(
